@@ -1,0 +1,96 @@
+"""Recipes: how a release is installed, read from TOML and made concrete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matrix import toml
+from matrix.errors import InputError, unknown
+
+BUILT_IN = Path(__file__).with_name("recipes.toml")
+SCHEMA = 1
+NO_RELEASE = "none"
+HOST = "host"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One way to install a release; see recipes.toml for what each key means."""
+
+    name: str
+    why: str
+    base: tuple[str, ...] | str
+    requires: tuple[str, ...] = ()
+    exact: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    stub: dict[str, str] = field(default_factory=dict)
+    torch_build: str = ""
+    faulty: bool = False
+    optional: bool = False
+    releases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipes:
+    """All recipes of one file, with the torch that they ask for."""
+
+    torch: str
+    by_name: dict[str, Recipe]
+
+    def named(self, name: str) -> Recipe:
+        """The recipe of that name.
+
+        Raises:
+            InputError: no such recipe; names the nearest.
+        """
+        if name not in self.by_name:
+            raise unknown("environment", name, self.by_name)
+        return self.by_name[name]
+
+    def default(self, *, gpu: bool) -> Recipe:
+        """What a run uses when the user names no recipe: `full` with a GPU, `lean` without one."""
+        return self.named("full" if gpu else "lean")
+
+    def faulty(self) -> list[Recipe]:
+        """Recipes whose import is meant to fail and that every default run includes."""
+        return [recipe for recipe in self.by_name.values() if recipe.faulty and not recipe.optional]
+
+
+def load(path: Path = BUILT_IN) -> Recipes:
+    """Read a recipe file.
+
+    Raises:
+        InputError: not TOML, or a key that does not exist; names the file, the recipe and the nearest key.
+    """
+    data = toml.load(path)
+    if data.get("schema") != SCHEMA:
+        raise InputError(
+            f"{path}: schema is {data.get('schema')!r}, not {SCHEMA}.", f"Set schema = {SCHEMA}."
+        )
+    lists = {"needs": data.get("needs", []), "harness": data.get("harness", [])}
+    recipes = {
+        name: _recipe(name, table, lists, f"{path}, [recipe.{name}]")
+        for name, table in data.get("recipe", {}).items()
+    }
+    return Recipes(torch=data["torch"], by_name=recipes)
+
+
+def _recipe(name: str, table: dict[str, Any], lists: dict[str, list[str]], where: str) -> Recipe:
+    known = set(Recipe.__dataclass_fields__) - {"name"}
+    for key in table.keys() - known:
+        raise unknown("key", key, known, where)
+    for key in {"why", "base"} - table.keys():
+        raise InputError(
+            f"{where}: '{key}' is missing.", "Every recipe says why it exists and what it stands on."
+        )
+
+    def expand(items: list[str] | str) -> tuple[str, ...] | str:
+        if isinstance(items, str):
+            return items
+        return tuple(entry for item in items for entry in lists.get(item.strip("{}"), [item]))
+
+    listed = {key: expand(table[key]) for key in ("base", "requires", "exact", "missing") if key in table}
+    releases = tuple(table.get("releases", ()))
+    return Recipe(**{**table, **listed, "name": name, "releases": releases})
