@@ -24,7 +24,7 @@ class Stage(str, Enum):
 class Verdict(str, Enum):
     """What a check found; `docs/verdicts.md` explains each to a user."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105 - a verdict, no password
     FALLBACK = "FALLBACK"
     UNSUPPORTED = "UNSUPPORTED"
     FAIL_NUMERIC = "FAIL_NUMERIC"

@@ -74,6 +74,10 @@ def load(path: Path = BUILT_IN) -> Recipes:
         name: _recipe(name, table, lists, f"{path}, [recipe.{name}]")
         for name, table in data.get("recipe", {}).items()
     }
+    if not isinstance(data.get("torch"), str):
+        raise InputError(
+            f"{path}: 'torch' is missing.", 'Write a requirement such as torch = "torch==2.13.0".'
+        )
     return Recipes(torch=data["torch"], by_name=recipes)
 
 
@@ -93,4 +97,5 @@ def _recipe(name: str, table: dict[str, Any], lists: dict[str, list[str]], where
 
     listed = {key: expand(table[key]) for key in ("base", "requires", "exact", "missing") if key in table}
     releases = tuple(table.get("releases", ()))
-    return Recipe(**{**table, **listed, "name": name, "releases": releases})
+    fields: dict[str, Any] = {**table, **listed, "name": name, "releases": releases}
+    return Recipe(**fields)

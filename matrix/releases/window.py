@@ -38,7 +38,7 @@ class Window:
 
 
 def load(path: Path | None = None) -> Window:
-    """Read a window file: the one named, else `ci/releases.toml` of the working folder, else the built-in one.
+    """Read a window file: the one named, else the working folder's `ci/releases.toml`, else the built-in one.
 
     Raises:
         InputError: not TOML, a key that does not exist, or a version that is none; names file and entry.
@@ -149,18 +149,9 @@ def _versions(term: str, window: dict[str, str], published: Callable[[], Sequenc
     for version in known:
         if Version(version) == wanted:
             return [version]
-    nearest = sorted(known, key=lambda version: abs(_position(version, known) - _slot(wanted, known)))[:3]
-    near = ", ".join(sorted(nearest, key=Version))
+    older = sum(Version(version) < wanted for version in known)
+    near = ", ".join(known[max(0, older - 2) : older + 1])
     raise InputError(f"unknown release '{term}'.", f"Nearest published releases: {near}.")
-
-
-def _position(version: str, known: Sequence[str]) -> float:
-    return float(known.index(version))
-
-
-def _slot(wanted: Version, known: Sequence[str]) -> float:
-    """Where a version that was not published would stand among those that were."""
-    return sum(Version(version) < wanted for version in known) - 0.5
 
 
 def _ends(known: Sequence[str]) -> str:
