@@ -1,0 +1,99 @@
+"""Cells that answered alike, put together: one line instead of hundreds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from matrix.expectations.patterns import AXES
+from matrix.report import ranges
+from matrix.report.model import Finding
+from matrix.report.settle import counts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from matrix.report.model import Cell
+
+MISSING = "MISSING"
+_NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)*(?:\.?(?:post|rc|dev|e[+-]?)\d+)*")
+
+
+@dataclass
+class _Group:
+    cells: list[Cell] = field(default_factory=list)
+    reasons: dict[str, None] = field(default_factory=dict)
+
+
+class Universe:
+    """Which values each axis takes among the cells of an environment, so that a finding can name its own."""
+
+    def __init__(self, cells: Iterable[Cell]) -> None:
+        self._values: dict[str, dict[str, set[str]]] = {}
+        for cell in cells:
+            values = self._values.setdefault(cell.environment_id, {axis: set() for axis in AXES})
+            for axis in AXES:
+                values[axis].add(cell.axes[axis])
+
+    def narrowed(self, cells: Sequence[Cell]) -> dict[str, tuple[str, ...]]:
+        """The values of the axes on which these cells are fewer than those planned beside them."""
+        environments = {cell.environment_id for cell in cells}
+        narrow: dict[str, tuple[str, ...]] = {}
+        for axis in AXES:
+            mine = {cell.axes[axis] for cell in cells}
+            if mine != set().union(*(self._values[environment][axis] for environment in environments)):
+                narrow[axis] = tuple(sorted(mine))
+        return narrow
+
+
+class Grouping:
+    """Groups cells into findings, over the tested releases and the planned values."""
+
+    def __init__(self, cells: Sequence[Cell], tested: Sequence[str]) -> None:
+        self._universe = Universe(cells)
+        self._tested = tested
+        self._masks: dict[str, str] = {}
+
+    def __call__(self, cells: Iterable[Cell]) -> tuple[Finding, ...]:
+        """The findings of these cells, the largest first; numbers in reasons do not tell them apart."""
+        groups: dict[tuple[str, str, str], _Group] = {}
+        for cell in cells:
+            key = (cell.verdict.value if cell.verdict else MISSING, cell.stage, self._mask(cell.reason))
+            group = groups.get(key)
+            if group is None:
+                group = groups[key] = _Group()
+            group.cells.append(cell)
+            group.reasons[cell.reason] = None
+        found = (self._finding(key, group) for key, group in groups.items())
+        return tuple(sorted(found, key=lambda finding: (-finding.cells, finding.verdict, finding.reason)))
+
+    def _mask(self, reason: str) -> str:
+        mask = self._masks.get(reason)
+        if mask is None:
+            mask = self._masks[reason] = _NUMBER.sub("…", reason)
+        return mask
+
+    def _finding(self, key: tuple[str, str, str], group: _Group) -> Finding:
+        cells = group.cells
+        first = cells[0]
+        evidence: Mapping[str, object] = next(
+            (result.evidence for result in first.results if result.stage == first.stage), {}
+        )
+        return Finding(
+            verdict=key[0],
+            stage=key[1],
+            reason=first.reason if len(group.reasons) == 1 else key[2],
+            remedy=first.remedy,
+            cells=len(cells),
+            releases=ranges.text({cell.release for cell in cells}, self._tested),
+            environments=tuple(sorted({cell.environment for cell in cells})),
+            axes=self._universe.narrowed(cells),
+            outcomes=counts(cell.outcome.value for cell in cells),
+            notes=tuple(dict.fromkeys(cell.note for cell in cells if cell.note))[:3],
+            known=tuple(
+                dict.fromkeys((entry.reason, entry.link) for cell in cells for entry in cell.expectations)
+            ),
+            example=first.id,
+            evidence=evidence,
+        )

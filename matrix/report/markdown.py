@@ -1,0 +1,199 @@
+"""`report.md`: the first screen and what is behind it, short enough for a pull-request comment."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from matrix.report import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from matrix.report.model import AxisTable, Comparison, Finding, Report, Span
+
+LIMIT = 60_000
+ROOM_FOR_NOTE = 200
+REASON_WIDTH = 400
+
+
+def render(report: Report) -> str:
+    """The report as GitHub Markdown under 60 kB; sections that do not fit are left out by name."""
+    left_out: list[str] = []
+    text = "\n".join(_first_screen(report))
+    for name, lines in _sections(report):
+        section = f"\n\n## {name}\n" + "\n".join(lines)
+        if len((text + section).encode()) > LIMIT - ROOM_FOR_NOTE:
+            left_out.append(name)
+        else:
+            text += section
+    note = f"\n\nLeft out for length, see report.html: {', '.join(left_out)}." if left_out else ""
+    return text + note + "\n"
+
+
+def _first_screen(report: Report) -> list[str]:
+    lines = [
+        f"# {words.title(report)}: {words.result(report).lower()}",
+        "",
+        f"On {plain(words.machine(report))}. {len(report.cells)} cells: {words.counted(report.verdicts)}.",
+        "",
+    ]
+    lines += _table(
+        ("environment", "releases", "standing", "why", "what to do"),
+        (_span(span) for span in report.spans if not span.faulty),
+    )
+    stands = dict.fromkeys(span.standing for span in report.spans)
+    lines += ["", *(f"{words.SIGNS[stand]} {stand.value}: {words.MEANINGS[stand]}.  " for stand in stands)]
+    return lines
+
+
+def _sections(report: Report) -> Iterable[tuple[str, list[str]]]:
+    unexpected = [finding for finding in report.findings if {"UNEXPECTED", "XPASS"} & finding.outcomes.keys()]
+    better = [cell for cell in report.cells if cell.outcome.value == "XPASS"]
+    if unexpected:
+        yield "Unexpected", _findings(unexpected)
+    if better:
+        yield (
+            "Better than expected",
+            [
+                f"{len(better)} cells; take these entries out of {plain(report.expectations_path)}:",
+                *(f"- {plain(note)}" for note in dict.fromkeys(cell.note for cell in better)),
+            ],
+        )
+    if report.comparison:
+        yield "Against the earlier report", _comparison(report.comparison)
+    if report.not_run:
+        yield "What was not run", _findings(report.not_run)
+    faulty = [span for span in report.spans if span.faulty]
+    if faulty:
+        yield (
+            "Environments that are meant to fail",
+            _table(("environment", "releases", "standing", "why", "what to do"), map(_span, faulty)),
+        )
+    if report.findings:
+        yield "Every reason", _findings(report.findings)
+    yield "Along each axis", [line for table in report.axes for line in _axis(table)]
+    yield "Where the time went", _times(report)
+    if report.expectations:
+        yield "Expectations", _expectations(report)
+    if report.warnings:
+        yield "Warnings", [f"- {plain(warning)}" for warning in report.warnings]
+
+
+def _span(span: Span) -> tuple[str, ...]:
+    why = [
+        f"{finding.verdict} at {finding.stage}, {finding.cells} of {span.cells} cells: {code(finding.reason)}"
+        for finding in span.why[:3]
+    ]
+    if len(span.why) > 3:
+        why.append(f"and {len(span.why) - 3} more reasons")
+    standing = f"{words.SIGNS[span.standing]} **{span.standing.value}**"
+    return plain(span.environment), words.since(span), standing, "<br>".join(why), plain(span.todo)
+
+
+def _findings(findings: Sequence[Finding]) -> list[str]:
+    return _table(
+        ("verdict", "cells", "releases", "environments", "reason", "what to do"), map(_finding, findings)
+    )
+
+
+def _finding(finding: Finding) -> tuple[str, ...]:
+    outcomes = (
+        ""
+        if len(finding.outcomes) == 1 and "EXPECTED" in finding.outcomes
+        else words.counted(finding.outcomes)
+    )
+    known = [plain(reason) + (f" ({link})" if link else "") for reason, link in finding.known]
+    reason = [code(finding.reason), plain(words.where(finding)), *known]
+    return (
+        f"{finding.verdict} {finding.stage}" + (f"<br>{outcomes}" if outcomes else ""),
+        str(finding.cells),
+        finding.releases,
+        plain(", ".join(finding.environments)),
+        "<br>".join(filter(None, reason)),
+        plain(finding.remedy),
+    )
+
+
+def _axis(table: AxisTable) -> list[str]:
+    rows = (
+        (plain(value), *(words.counted(counts) for counts in columns))
+        for value, columns in table.rows.items()
+    )
+    return [
+        "",
+        f"<details><summary>{table.axis}</summary>",
+        "",
+        *_table((table.axis, *table.columns), rows),
+        "",
+        "</details>",
+    ]
+
+
+def _times(report: Report) -> list[str]:
+    rows = [
+        (stage, str(number), words.seconds(total), words.seconds(slowest))
+        for stage, (number, total, slowest) in report.stage_seconds.items()
+    ]
+    built = [each.build_seconds for each in report.environments if each.build_seconds]
+    imported = [each.import_seconds for each in report.environments if each.import_seconds]
+    for name, values in (("building environments", built), ("starting workers and importing", imported)):
+        if values:
+            rows.append((name, str(len(values)), words.seconds(sum(values)), words.seconds(max(values))))
+    return _table(("stage", "results", "together", "slowest"), rows)
+
+
+def _expectations(report: Report) -> list[str]:
+    unused = [entry for entry, used in report.expectations if not used and entry not in report.expired]
+    lines = [
+        f"- line {entry.line} decided {used} cells: {plain(entry.reason)}"
+        for entry, used in report.expectations
+        if used
+    ]
+    lines += [
+        f"- line {entry.line} **expired on {entry.expires}**: {plain(entry.reason)}"
+        for entry in report.expired
+    ]
+    if unused:
+        lines.append(f"- met no cell here: line {', '.join(str(entry.line) for entry in unused)}")
+    return lines
+
+
+def _comparison(comparison: Comparison) -> list[str]:
+    numbers = f"{comparison.same} cells the same, {comparison.added} added, {comparison.removed} gone"
+    lines = [f"Against {plain(comparison.against)}: {numbers}.", ""]
+    rows = (
+        (
+            f"{change.before} → {change.after}",
+            str(change.cells),
+            change.releases,
+            plain(", ".join(change.environments)),
+            code(change.reason),
+        )
+        for change in comparison.changes
+    )
+    return lines + _table(("change", "cells", "releases", "environments", "reason now"), rows)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    body = [f"| {' | '.join(row)} |" for row in rows]
+    if not body:
+        return ["Nothing."]
+    return [f"| {' | '.join(header)} |", "|" + "---|" * len(header), *body]
+
+
+def plain(text: str) -> str:
+    """Text that Markdown must not read: no HTML, no mention, no table cell of its own."""
+    line = " ".join(text.split())
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|#~@])", r"\\\1", line).replace("\\@", "&#64;").replace("\\#", "&#35;")
+
+
+def code(text: str) -> str:
+    """Text as it is, in a code span that it cannot leave."""
+    line = " ".join(text.split())
+    if len(line) > REASON_WIDTH:
+        line = line[: REASON_WIDTH - 1] + "…"
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    pad = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{pad}{line}{pad}{fence}".replace("|", "\\|")
