@@ -46,11 +46,6 @@ class Verdict(str, Enum):
         """Whether the verdict needs no expectation: the cell answered, rightly or by a clear refusal."""
         return self in {Verdict.PASS, Verdict.FALLBACK, Verdict.UNSUPPORTED}
 
-    @property
-    def ends_process(self) -> bool:
-        """Whether the worker that met it cannot go on."""
-        return self in {Verdict.CRASH, Verdict.GPU_POISONED, Verdict.TIMEOUT}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Result:

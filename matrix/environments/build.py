@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import Requirement
 
 from matrix import cache
-from matrix.environments.fingerprint import packages
+from matrix.environments.fingerprint import Fingerprint, look
 from matrix.environments.installer import find_python
 from matrix.environments.recipes import HOST, NO_RELEASE, Recipe
 from matrix.errors import EnvironmentBuildError
@@ -68,7 +68,7 @@ class Built:
     environment: Environment
     prefix: Path
     programs: tuple[str, ...]
-    packages: dict[str, str]
+    fingerprint: Fingerprint
     seconds: float
     reused: bool
     installer: str
@@ -101,18 +101,17 @@ def build(environment: Environment, installer: Installer, prefix: Path | None = 
         if stamp is None:
             if own:
                 installer.make_environment(find_python(environment.python), prefix)
-            stamp = {"identity": identity, "packages": _fill(environment, installer, prefix, base)}
-            _write_stamp(prefix, stamp)
-            reused = False
+            fingerprint = _fill(environment, installer, prefix, base)
+            _write_stamp(prefix, {"identity": identity, "fingerprint": asdict(fingerprint)})
         else:
-            reused = True
+            fingerprint = Fingerprint(**stamp["fingerprint"])
     return Built(
         environment=environment,
         prefix=prefix,
         programs=(str(prefix / "bin"), *(str(root / "bin") for root in base.roots)),
-        packages=stamp["packages"],
+        fingerprint=fingerprint,
         seconds=time.monotonic() - started,
-        reused=reused,
+        reused=stamp is not None,
         installer=installer.name,
     )
 
@@ -135,12 +134,12 @@ def _base(environment: Environment, installer: Installer) -> _Base:
         if _read_stamp(prefix, identity) is None:
             installer.make_environment(find_python(environment.python), prefix)
             installer.install(prefix, wanted, dependencies=True)
-            _write_stamp(prefix, {"identity": identity, "packages": {}})
+            _write_stamp(prefix, {"identity": identity})
     return _Base(roots=(prefix,), sites=(str(_site_packages(prefix)),))
 
 
-def _fill(environment: Environment, installer: Installer, prefix: Path, base: _Base) -> dict[str, str]:
-    """Install the recipe's layers into the overlay; returns every package that is visible in it."""
+def _fill(environment: Environment, installer: Installer, prefix: Path, base: _Base) -> Fingerprint:
+    """Install the recipe's layers into the overlay, check what came of it, and look at it."""
     recipe = environment.recipe
     lines = "".join(f"import site; site.addsitedir({folder!r})\n" for folder in base.sites)
     (_site_packages(prefix) / PTH).write_text(lines, encoding="utf-8")
@@ -148,14 +147,15 @@ def _fill(environment: Environment, installer: Installer, prefix: Path, base: _B
         installer.install(prefix, environment.requirements(recipe.requires), dependencies=True)
     if recipe.exact:
         installer.install(prefix, environment.requirements(recipe.exact), dependencies=False)
-    visible = packages(prefix)
+    visible = look(prefix).packages if recipe.missing else {}
     lacking = [item for item in recipe.missing if not _met(item, visible)]
     if lacking:
         installer.install(prefix, lacking, dependencies=False)
     for package, version in recipe.stub.items():
         _write_stub(prefix, package, version)
-    _check_torch(environment, prefix)
-    return packages(prefix)
+    fingerprint = look(prefix)
+    _check_torch(environment, prefix, fingerprint)
+    return fingerprint
 
 
 def _met(requirement: str, visible: dict[str, str]) -> bool:
@@ -171,7 +171,7 @@ def _write_stub(prefix: Path, package: str, version: str) -> None:
     (folder / "__init__.py").write_text(f'__version__ = "{version}"\n', encoding="utf-8")
 
 
-def _check_torch(environment: Environment, prefix: Path) -> None:
+def _check_torch(environment: Environment, prefix: Path, fingerprint: Fingerprint) -> None:
     """A base's torch must stay the one that is used; a recipe that wants a CPU build must have got one."""
     recipe = environment.recipe
     own = sorted(_site_packages(prefix).glob("torch-*.dist-info"))
@@ -180,11 +180,10 @@ def _check_torch(environment: Environment, prefix: Path) -> None:
             f"{environment.id}: {own[0].stem} was installed over the torch that the tool runs with.",
             "Report this: the recipe 'inherit' must never replace torch.",
         )
-    version = packages(prefix).get("torch", "")
-    if recipe.torch_build and not version.endswith(f"+{recipe.torch_build}"):
+    if recipe.cpu_torch and fingerprint.cuda:
         raise EnvironmentBuildError(
-            f"{environment.id}: torch {version or 'none'} is not a {recipe.torch_build} build.",
-            f"Let pip or uv find torch's {recipe.torch_build} wheels, or name one with --torch.",
+            f"{environment.id}: torch {fingerprint.torch} is built for CUDA {fingerprint.cuda}, not for CPUs.",
+            "Let pip or uv find torch's CPU wheels, or name one with --torch.",
         )
 
 
@@ -199,7 +198,7 @@ def _identity(environment: Environment, installer: Installer) -> str:
 def _host_torch(environment: Environment) -> str:
     """What an overlay on the tool's own interpreter stands on: it must not outlive a change of that torch."""
     return (
-        f"{sys.prefix} {packages(Path(sys.prefix)).get('torch')}" if environment.recipe.base == HOST else ""
+        f"{sys.prefix} {look(Path(sys.prefix)).torch}" if environment.recipe.base == HOST else ""
     )
 
 

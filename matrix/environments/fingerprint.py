@@ -1,27 +1,64 @@
-"""What an environment and a machine are made of."""
+"""What an environment and a machine are made of, told without importing torch."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LIST_PACKAGES = """
-import importlib.metadata as m, json
-print(json.dumps({(d.name or "?").lower().replace("_", "-"): d.version for d in reversed(list(m.distributions()))}))
+_LOOK = """
+import importlib.metadata, importlib.util, json, pathlib, platform, runpy
+found = {"python": platform.python_version(), "torch": None, "cuda": None, "packages": {}}
+for item in reversed(list(importlib.metadata.distributions())):
+    found["packages"][(item.name or "?").lower().replace("_", "-")] = item.version
+spec = importlib.util.find_spec("torch")
+if spec and spec.origin:
+    version = runpy.run_path(str(pathlib.Path(spec.origin).with_name("version.py")))
+    found.update(torch=str(version["__version__"]), cuda=version.get("cuda"))
+print(json.dumps(found))
 """
 
 
-def packages(prefix: Path) -> dict[str, str]:
-    """Every distribution that the interpreter of an environment sees, by normalized name, with its version."""
-    python = prefix / "bin" / "python"
-    found = subprocess.run([python, "-I", "-c", _LIST_PACKAGES], capture_output=True, text=True, check=True)
-    return dict(sorted(json.loads(found.stdout).items()))
+@dataclass(frozen=True, kw_only=True)
+class Fingerprint:
+    """One environment.
+
+    Args:
+        python: version of its interpreter.
+        torch: version of its torch, or None.
+        cuda: CUDA version that torch was built for, or None for a CPU build.
+        packages: every distribution that it sees, by normalized name, with its version.
+    """
+
+    python: str
+    torch: str | None
+    cuda: str | None
+    packages: dict[str, str] = field(default_factory=dict)
+
+    def on(self, machine: list[Gpu]) -> dict[str, Any]:
+        """The fingerprint on a machine, with the first GPU and the driver, and a hash over all of it."""
+        gpu = machine[0] if machine else None
+        told = asdict(self) | {
+            "torch_build": f"CUDA {self.cuda}" if self.cuda else "CPU",
+            "gpu": gpu and gpu.name,
+            "gpus": len(machine),
+            "compute_capability": gpu and gpu.compute_capability,
+            "driver": gpu and gpu.driver,
+        }
+        return told | {"hash": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]}
+
+
+def look(prefix: Path) -> Fingerprint:
+    """Look at the environment of an interpreter."""
+    command = [str(prefix / "bin" / "python"), "-I", "-c", _LOOK]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    return Fingerprint(**json.loads(found.stdout))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +75,9 @@ def gpus() -> list[Gpu]:
     if shutil.which("nvidia-smi") is None:
         return []
     query = ["nvidia-smi", "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader"]
-    found = subprocess.run(query, capture_output=True, text=True, check=False, timeout=60)
-    if found.returncode:
+    try:
+        found = subprocess.run(query, capture_output=True, text=True, check=True, timeout=60)
+    except (subprocess.SubprocessError, OSError):
         return []
     rows = [line.split(", ") for line in found.stdout.splitlines() if line.count(", ") == 2]
     return [Gpu(name=name, compute_capability=capability, driver=driver) for name, capability, driver in rows]

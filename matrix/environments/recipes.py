@@ -26,10 +26,11 @@ class Recipe:
     exact: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     stub: dict[str, str] = field(default_factory=dict)
-    torch_build: str = ""
+    cpu_torch: bool = False
     faulty: bool = False
     optional: bool = False
     releases: tuple[str, ...] = ()
+    fixed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +91,10 @@ def _recipe(name: str, table: dict[str, Any], lists: dict[str, list[str]], where
             f"{where}: '{key}' is missing.", "Every recipe says why it exists and what it stands on."
         )
 
-    def expand(items: list[str] | str) -> tuple[str, ...] | str:
-        if isinstance(items, str):
-            return items
-        return tuple(entry for item in items for entry in lists.get(item.strip("{}"), [item]))
-
-    listed = {key: expand(table[key]) for key in ("base", "requires", "exact", "missing") if key in table}
-    releases = tuple(table.get("releases", ()))
-    fields: dict[str, Any] = {**table, **listed, "name": name, "releases": releases}
-    return Recipe(**fields)
+    fields: dict[str, Any] = {
+        key: tuple(entry for item in value for entry in lists.get(item.strip("{}"), [item]))
+        if isinstance(value, list)
+        else value
+        for key, value in table.items()
+    }
+    return Recipe(name=name, **fields)

@@ -1,1 +1,1 @@
-"""."""
+"""Running a plan: workers, their supervisor, and the journal of what they found."""

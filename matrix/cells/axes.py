@@ -1,0 +1,127 @@
+"""The axes with their values, the rules for what means nothing, and the named must-cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from matrix import toml
+from matrix.cells.cell import GATINGS, Point
+from matrix.errors import InputError, unknown
+from matrix.kernels.moe import activations, profiles, routings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matrix.kernels.moe.profiles import Profile
+
+DATA = Path(__file__).with_name("axes.toml")
+MEANINGFUL_ACTIVATIONS = {
+    (activation.name, GATINGS[not activation.gated]) for activation in activations.ACTIVATIONS
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One reason why a combination means nothing: the axes that it looks at, and a test that must hold."""
+
+    axes: tuple[str, ...]
+    why: str
+
+    def holds(self, values: Mapping[str, str], known: Mapping[str, Profile]) -> bool:
+        """Whether the combination of these axes means something."""
+        return _TESTS[self.why](values, known)
+
+
+def _gating_exists(values: Mapping[str, str], _: Mapping[str, Profile]) -> bool:
+    return (values["activation"], values["gating"]) in MEANINGFUL_ACTIVATIONS
+
+
+def _bias_is_used(values: Mapping[str, str], _: Mapping[str, Profile]) -> bool:
+    return values["bias"] == "none" or routings.find(values["routing"]).bias
+
+
+def _bias_is_seen(values: Mapping[str, str], _: Mapping[str, Profile]) -> bool:
+    return values["bias"] == "none" or values["backend"] != "trtllm_bf16_routed"
+
+
+def _top_k_fits(values: Mapping[str, str], known: Mapping[str, Profile]) -> bool:
+    return values["routing"] != "llama4" or known[values["profile"]].top_k == 1
+
+
+_TESTS = {
+    "no release has this activation with this gating": _gating_exists,
+    "the routing method takes no bias": _bias_is_used,
+    "the caller routes, so the kernel sees no bias": _bias_is_seen,
+    "llama4 routing is defined for one expert a token": _top_k_fits,
+}
+RULES = (
+    Rule(axes=("activation", "gating"), why="no release has this activation with this gating"),
+    Rule(axes=("routing", "bias"), why="the routing method takes no bias"),
+    Rule(axes=("backend", "bias"), why="the caller routes, so the kernel sees no bias"),
+    Rule(axes=("routing", "profile"), why="llama4 routing is defined for one expert a token"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axes:
+    """Every axis with its values, and the must-cells."""
+
+    values: dict[str, tuple[str, ...]]
+    must: tuple[Point, ...]
+    profiles: Mapping[str, Profile]
+
+    def meaningless(self, point: Point) -> str:
+        """Why a point means nothing, or an empty text."""
+        values = point.values()
+        return next((rule.why for rule in RULES if not rule.holds(values, self.profiles)), "")
+
+    def point(self, text: str) -> Point:
+        """Parse the axis part of a cell id.
+
+        Raises:
+            InputError: a part that is missing, a value that does not exist, or a combination that means nothing.
+        """
+        parts = text.split("/")
+        if len(parts) != 6 or not parts[4].startswith("bias-"):
+            form = "backend/activation-gating/routing/role/bias-dtype/profile"
+            raise InputError(f"'{text}' is not a cell.", f"Write it as {form}.")
+        backend, activation, routing, role, bias, profile = parts
+        activation, _, gating = activation.rpartition("-")
+        point = Point(
+            backend=backend,
+            activation=activation,
+            gating=gating,
+            routing=routing,
+            role=role,
+            bias=bias.removeprefix("bias-"),
+            profile=profile,
+        )
+        for axis, value in point.values().items():
+            if value not in self.values[axis]:
+                raise unknown(f"value of axis {axis}", value, self.values[axis], text)
+        if why := self.meaningless(point):
+            raise InputError(f"'{text}' means nothing: {why}.", "See `kernel-matrix cells --help` for the axes.")
+        return point
+
+
+def load(path: Path = DATA) -> Axes:
+    """The axes of the MoE family: activations, routings and profiles come from their own tables."""
+    data = toml.load(path)
+    known = profiles.load()
+    axes = Axes(
+        values={
+            "backend": tuple(data["axis"]["backend"]),
+            "activation": activations.NAMES,
+            "gating": GATINGS,
+            "routing": routings.NAMES,
+            "role": tuple(data["axis"]["role"]),
+            "bias": tuple(data["axis"]["bias"]),
+            "profile": tuple(known),
+        },
+        must=(),
+        profiles=known,
+    )
+    must = tuple(axes.point(entry["id"]) for entry in data["must"])
+    return Axes(values=axes.values, must=must, profiles=known)

@@ -1,0 +1,84 @@
+"""What the checks of one worker share: the FlashInfer that is live, the device, and the plan's data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from matrix.kernels.moe.dispatch import SM100, Request
+from matrix.kernels.moe.probe import probe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matrix.cells.cell import Cell
+    from matrix.kernels.moe.probe import Capability
+
+GPU_COMMAND = "kernel-matrix run --releases {release} --environment full '{cell}'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """The workplace of one worker.
+
+    Args:
+        plan: the plan document; its profiles, engine calls and expected paths are what checks hold things against.
+        faulty: the environment is one whose import is meant to fail.
+        capability: what the live FlashInfer can do.
+        device: `cpu` or `cuda`.
+        compute_capability: of the GPU, or None.
+        cache: answers that several cells share.
+    """
+
+    plan: Mapping[str, Any]
+    faulty: bool
+    capability: Capability
+    device: str
+    compute_capability: tuple[int, int] | None
+    cache: dict[Any, Any] = field(default_factory=dict)
+
+    @classmethod
+    def set_up(cls, plan: Mapping[str, Any], *, faulty: bool) -> Bench:
+        """Import torch and FlashInfer once, and see which device there is."""
+        import torch  # noqa: PLC0415 - seconds; modules that import this one must stay light
+
+        gpu = torch.cuda.is_available()
+        return cls(
+            plan=plan,
+            faulty=faulty,
+            capability=probe(),
+            device="cuda" if gpu else "cpu",
+            compute_capability=torch.cuda.get_device_capability() if gpu else None,
+        )
+
+    @property
+    def release(self) -> str:
+        """The release that is live, for sentences."""
+        return self.capability.release or "no FlashInfer"
+
+    def profile(self, cell: Cell) -> Mapping[str, Any]:
+        """The MoE shape of a cell."""
+        profile: Mapping[str, Any] = self.plan["profiles"][cell.point.profile]
+        return profile
+
+    def request(self, cell: Cell, **changes: Any) -> Request:
+        """The cell as the dispatcher is asked about it: by default on an SM100, which its kernels are for."""
+        profile = self.profile(cell)
+        grouped = cell.point.routing == "deepseek_v3"
+        fields: dict[str, Any] = {
+            "backend": cell.point.backend,
+            "activation": cell.point.activation,
+            "gated": cell.point.gating == "gated",
+            "routing": cell.point.routing,
+            "top_k": profile["top_k"],
+            "num_experts": profile["experts"],
+            "n_group": profile["n_group"] if grouped else None,
+            "routed_scaling_factor": profile["routed_scaling_factor"] if grouped else None,
+            "role": cell.point.role,
+            "compute_capability": SM100,
+        }
+        return Request(**fields | changes)
+
+    def how_to_run(self, cell: Cell) -> str:
+        """The command that would run a cell where its GPU is."""
+        return GPU_COMMAND.format(release=cell.release, cell=cell.point.id)

@@ -1,0 +1,111 @@
+"""An engine's backend policy: which backend the target gets by itself, and which one the draft gets.
+
+Imports no torch. The rule sets of real engines are data: `matrix/engines/<engine>/policies.toml`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+TRTLLM = ("flashinfer_trtllm", "flashinfer_trtllm_routed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Model classes that one rule of an engine treats alike.
+
+    Args:
+        name: what the rule is called here.
+        architectures: model class names.
+        quantizations: those for which `auto` becomes flashinfer_trtllm; `none` is unquantized BF16.
+        otherwise: what `auto` becomes for them where the GPU or the all-to-all backend does not fit.
+        any_a2a: the rule asks for no particular all-to-all backend.
+    """
+
+    name: str
+    architectures: tuple[str, ...]
+    quantizations: tuple[str, ...]
+    otherwise: str = "auto"
+    any_a2a: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A backend, or an error of the engine, with the reason."""
+
+    backend: str | None
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """One engine release's rules.
+
+    Args:
+        engine: engine and release, as in `sglang-0.5.12`.
+        majors: major compute capabilities that the automatic choice asks for.
+        draft: `avoid_trtllm` (before the change) or `same_as_target` (after it).
+        families: the automatic choice, by model class.
+        draft_instead: target backends, as globs, that a draft does not inherit, and what it gets instead.
+    """
+
+    engine: str
+    majors: tuple[int, ...]
+    draft: str
+    families: tuple[Family, ...]
+    draft_instead: dict[str, str] = field(default_factory=dict)
+
+    def target(
+        self,
+        architecture: str,
+        compute_capability: tuple[int, int] | None,
+        *,
+        quantization: str = "none",
+        requested: str = "auto",
+        a2a: str = "none",
+    ) -> Choice:
+        """The target's MoE backend.
+
+        Args:
+            architecture: model class name, as in `NemotronHForCausalLM`.
+            compute_capability: (major, minor), or None without a GPU.
+            quantization: `none` for BF16.
+            requested: what the user asked for; anything but `auto` is kept.
+            a2a: all-to-all backend of expert parallelism.
+        """
+        if requested != "auto":
+            return Choice(backend=requested, reason=f"asked for explicitly: {requested}")
+        family = next((f for f in self.families if architecture in f.architectures), None)
+        if family is None:
+            return Choice(backend="auto", reason=f"{self.engine} has no rule for {architecture}")
+        if quantization not in family.quantizations:
+            covered = ", ".join(family.quantizations)
+            reason = f"{self.engine} selects trtllm for {family.name} with {covered}, not with {quantization}"
+            return Choice(backend="auto", reason=reason)
+        if compute_capability is None or compute_capability[0] not in self.majors:
+            wanted = " or ".join(f"SM{major}0" for major in self.majors)
+            return Choice(backend=family.otherwise, reason=f"the automatic choice asks for {wanted}")
+        if a2a != "none" and not family.any_a2a:
+            return Choice(backend=family.otherwise, reason=f"all-to-all backend {a2a}")
+        reason = f"{self.engine} selects it for {family.name}, quantization {quantization}"
+        return Choice(backend="flashinfer_trtllm", reason=reason)
+
+    def drafted(self, target: str, requested: str | None = None) -> Choice:
+        """The MTP draft's MoE backend.
+
+        Args:
+            target: the backend that the target resolved to.
+            requested: what the user asked for the draft, or None.
+        """
+        avoids = self.draft == "avoid_trtllm"
+        if avoids and requested == "flashinfer_trtllm":
+            return Choice(backend=None, reason=f"{self.engine} asserts that a draft does not use {requested}")
+        if requested is not None:
+            return Choice(backend=requested, reason=f"asked for explicitly: {requested}")
+        if avoids and target in TRTLLM:
+            return Choice(backend="auto", reason=f"{self.engine} steers drafts away from {target}")
+        for pattern, backend in self.draft_instead.items():
+            if fnmatchcase(target, pattern):
+                return Choice(backend=backend, reason=f"{self.engine} does not let a draft inherit {target}")
+        return Choice(backend=target, reason="the target's backend")

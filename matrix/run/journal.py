@@ -1,0 +1,97 @@
+"""The journal: one flushed JSON line for each thing that happened, append-only, readable after any crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from matrix.errors import InputError
+from matrix.verdicts import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SCHEMA = "kernel-matrix/journal/1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Journal:
+    """Appends to one file; several processes may append to the same one, since each line is one write."""
+
+    path: Path
+
+    def write(self, kind: str, **fields: Any) -> None:
+        """Append one line and hand it to the operating system at once."""
+        line = json.dumps({"kind": kind, **fields, "time": round(time.time(), 3)}) + "\n"
+        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(handle, line.encode())
+        finally:
+            os.close(handle)
+
+    def start(self, cell: str) -> None:
+        """A worker begins with a cell: whoever dies now died in it."""
+        self.write("start", cell=cell)
+
+    def end(self, result: Result) -> None:
+        """One stage of a cell has its verdict."""
+        self.write("end", **result.to_json())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What a journal holds, read back.
+
+    Args:
+        header: the first line.
+        environments: a line for each environment that was built or failed to be.
+        workers: a line for each worker that closed by itself.
+        starts: cell ids in the order in which they began.
+        ends: results in the order in which they came.
+        torn: lines that were dropped since they were not whole.
+    """
+
+    header: dict[str, Any]
+    environments: list[dict[str, Any]] = field(default_factory=list)
+    workers: list[dict[str, Any]] = field(default_factory=list)
+    starts: list[str] = field(default_factory=list)
+    ends: list[Result] = field(default_factory=list)
+    torn: int = 0
+
+
+def read(path: Path) -> Record:
+    """Read a journal; a line torn by a crash is dropped and counted.
+
+    Raises:
+        InputError: there is no journal, or its first line is none of this schema.
+    """
+    try:
+        lines = list(_lines(path))
+    except OSError as error:
+        raise InputError(f"cannot read the journal {path}: {error}.", "Name the folder of a run.") from error
+    header = lines[0] if lines and lines[0] else {}
+    if header.get("schema") != SCHEMA:
+        raise InputError(f"{path} is no journal of {SCHEMA}.", "Name the folder of a run of this version.")
+    whole = [line for line in lines if line is not None]
+    return Record(
+        header=header,
+        environments=[line for line in whole if line["kind"] == "environment"],
+        workers=[line for line in whole if line["kind"] == "worker"],
+        starts=[line["cell"] for line in whole if line["kind"] == "start"],
+        ends=[Result.from_json(line) for line in whole if line["kind"] == "end"],
+        torn=len(lines) - len(whole),
+    )
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any] | None]:
+    with path.open(encoding="utf-8", errors="replace") as handle:
+        for line in handle:
+            try:
+                value = json.loads(line)
+            except ValueError:
+                value = None
+            yield value if isinstance(value, dict) and "kind" in value else None
