@@ -40,7 +40,9 @@ def results(cell: Cell, bench: Bench) -> Iterator[Result]:
             answer = check(cell, bench)
         except Exception as error:  # noqa: BLE001 - a check that breaks must not take the others along
             raised = failure_of(error, f"stage {stage.value}")
-            answer = Answer(Verdict.CRASH, f"the check itself broke: {raised}", "Report this.", asdict(raised))
+            answer = Answer(
+                Verdict.CRASH, f"the check itself broke: {raised}", "Report this.", asdict(raised)
+            )
         if answer is not None:
             yield Result(
                 cell=cell.id,

@@ -40,7 +40,7 @@ class Bench:
     @classmethod
     def set_up(cls, plan: Mapping[str, Any], *, faulty: bool) -> Bench:
         """Import torch and FlashInfer once, and see which device there is."""
-        import torch  # noqa: PLC0415 - seconds; modules that import this one must stay light
+        import torch
 
         gpu = torch.cuda.is_available()
         return cls(

@@ -41,7 +41,9 @@ def check(cell: Cell, bench: Bench) -> Answer | None:
     }
     if problem:
         return Answer(Verdict.FAIL_API, f"{problem} (FlashInfer {bench.release})", _remedy(problem), evidence)
-    return Answer(Verdict.PASS, f"{name}'s call binds to {len(signature.parameters)} parameters", "", evidence)
+    return Answer(
+        Verdict.PASS, f"{name}'s call binds to {len(signature.parameters)} parameters", "", evidence
+    )
 
 
 def unbound(signature: inspect.Signature, keywords: list[str], *, function: str, engine: str) -> str:
@@ -76,9 +78,7 @@ def _is_value(found: Any, wanted: str, enums: Mapping[str, Mapping[str, int]]) -
     return any(members.get(wanted) == found for members in enums.values())
 
 
-def shifted_routing(
-    cell: Cell, engine: Mapping[str, Any], enums: Mapping[str, Mapping[str, int]]
-) -> str:
+def shifted_routing(cell: Cell, engine: Mapping[str, Any], enums: Mapping[str, Mapping[str, int]]) -> str:
     """Whether the integer that the engine passes for this routing names another method now; empty if it does not."""
     member = routings.find(cell.point.routing).member
     live = enums["RoutingMethodType"]
@@ -111,7 +111,9 @@ def _remedy(problem: str) -> str:
     if "activation_type" in problem:
         return "Pin flashinfer-python>=0.6.8, or leave activation_type out for gated silu and fall back for the rest."
     if "does not take" in problem:
-        return "Pin a release whose function takes the keyword, or pass it only where the live signature has it."
+        return (
+            "Pin a release whose function takes the keyword, or pass it only where the live signature has it."
+        )
     if "default of" in problem:
         return "Pass the value instead of relying on the default."
     return "Pass enum members by name from the live module, never by integer."

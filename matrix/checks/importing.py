@@ -25,7 +25,11 @@ def check(cell: Cell, bench: Bench) -> Answer | None:
     if bench.faulty:
         reason = f"{failure.type}, as this environment is made to raise: {failure.text}"
         return Answer(Verdict.PASS, reason, evidence=asdict(failure))
-    guard = "" if failure.type in {"ImportError", "ModuleNotFoundError"} else "; no `except ImportError` catches it"
+    guard = (
+        ""
+        if failure.type in {"ImportError", "ModuleNotFoundError"}
+        else "; no `except ImportError` catches it"
+    )
     return Answer(
         Verdict.IMPORT_ERROR,
         f"{failure.moment} raises {failure.type}: {_first_line(failure.text)}{guard}",
@@ -40,9 +44,13 @@ def _first_line(text: str) -> str:
 
 def _remedy(kind: str, text: str) -> str:
     if "not compiled with CUDA" in text:
-        return "Install a CUDA build of torch (it imports without a GPU), or install FlashInfer with --no-deps."
+        return (
+            "Install a CUDA build of torch (it imports without a GPU), or install FlashInfer with --no-deps."
+        )
     if "does not match flashinfer version" in text:
-        return "Install flashinfer-python and flashinfer-cubin of the same version, or remove flashinfer-cubin."
+        return (
+            "Install flashinfer-python and flashinfer-cubin of the same version, or remove flashinfer-cubin."
+        )
     if kind == "ImportError" and "cannot import name" in text:
         return "Pin a release that has this function, or guard the import and fall back."
     if kind == "ModuleNotFoundError":

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from matrix.checks.answer import Answer
 from matrix.kernels.moe.dispatch import Path, choose
-from matrix.verdicts import Verdict
 
 if TYPE_CHECKING:
     from matrix.cells.cell import Cell

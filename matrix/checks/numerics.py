@@ -31,7 +31,7 @@ def check(cell: Cell, bench: Bench) -> Answer | None:
 
 
 def _fallback(cell: Cell, bench: Bench, reason: str) -> Answer:
-    from matrix.kernels.moe import fallback  # noqa: PLC0415 - needs torch
+    from matrix.kernels.moe import fallback
 
     problem, inputs, reference = _question(cell, bench)
     output = fallback.moe(
@@ -42,7 +42,7 @@ def _fallback(cell: Cell, bench: Bench, reason: str) -> Answer:
 
 
 def _kernel(cell: Cell, bench: Bench, path: Path) -> Answer:
-    from matrix.kernels.moe import backends  # noqa: PLC0415 - needs torch
+    from matrix.kernels.moe import backends
 
     problem, inputs, reference = _question(cell, bench)
     backend = backends.find(cell.point.backend)
@@ -65,9 +65,9 @@ def _kernel(cell: Cell, bench: Bench, path: Path) -> Answer:
 
 def _question(cell: Cell, bench: Bench) -> tuple[Problem, Inputs, Reference]:
     """Layer, inputs and right answer: the published shape on a GPU, its scaled form on a CPU."""
-    from matrix.kernels.moe import inputs, oracle  # noqa: PLC0415 - needs torch
-    from matrix.kernels.moe.problem import Problem  # noqa: PLC0415 - needs torch
-    from matrix.kernels.moe.profiles import Profile  # noqa: PLC0415 - needs torch
+    from matrix.kernels.moe import inputs, oracle
+    from matrix.kernels.moe.problem import Problem
+    from matrix.kernels.moe.profiles import Profile
 
     profile = Profile(**bench.profile(cell))
     if bench.device == "cpu":
@@ -93,7 +93,7 @@ def _question(cell: Cell, bench: Bench) -> tuple[Problem, Inputs, Reference]:
 
 
 def _compared(output: Any, reference: Reference, verdict: Verdict, reason: str) -> Answer:
-    from matrix.kernels.moe.compare import compare  # noqa: PLC0415 - needs torch
+    from matrix.kernels.moe.compare import compare
 
     comparison = compare(output, reference)
     if comparison.right:
@@ -103,7 +103,7 @@ def _compared(output: Any, reference: Reference, verdict: Verdict, reason: str) 
 
 
 def _broken(error: Exception) -> Verdict:
-    import torch  # noqa: PLC0415 - needs torch
+    import torch
 
     if isinstance(error, torch.OutOfMemoryError):
         return Verdict.OUT_OF_MEMORY

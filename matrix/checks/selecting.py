@@ -37,7 +37,9 @@ def check(cell: Cell, bench: Bench) -> Answer | None:
             reason = f"the policy avoid_trtllm gives a draft the path {avoided.path.value}"
             return Answer(Verdict.FAIL_API, reason, "Report this.", evidence)
     if decision.path is not wanted:
-        reason = f"the dispatcher chooses {decision.path.value} ({decision.reason}), not {wanted.value}: {why}"
+        reason = (
+            f"the dispatcher chooses {decision.path.value} ({decision.reason}), not {wanted.value}: {why}"
+        )
         return Answer(
             Verdict.FAIL_API, reason, "Correct the dispatcher, or the history in paths.toml.", evidence
         )

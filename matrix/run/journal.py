@@ -37,6 +37,10 @@ class Journal:
         """A worker begins with a cell: whoever dies now died in it."""
         self.write("start", cell=cell)
 
+    def finish(self, cell: str) -> None:
+        """Every stage of a cell has its verdict: only then is it done, and `resume` leaves it alone."""
+        self.write("finish", cell=cell)
+
     def end(self, result: Result) -> None:
         """One stage of a cell has its verdict."""
         self.write("end", **result.to_json())
@@ -52,6 +56,7 @@ class Record:
         workers: a line for each worker that closed by itself.
         starts: cell ids in the order in which they began.
         ends: results in the order in which they came.
+        finished: cells of which every stage has its verdict.
         torn: lines that were dropped since they were not whole.
     """
 
@@ -60,6 +65,7 @@ class Record:
     workers: list[dict[str, Any]] = field(default_factory=list)
     starts: list[str] = field(default_factory=list)
     ends: list[Result] = field(default_factory=list)
+    finished: frozenset[str] = frozenset()
     torn: int = 0
 
 
@@ -83,6 +89,7 @@ def read(path: Path) -> Record:
         workers=[line for line in whole if line["kind"] == "worker"],
         starts=[line["cell"] for line in whole if line["kind"] == "start"],
         ends=[Result.from_json(line) for line in whole if line["kind"] == "end"],
+        finished=frozenset(line["cell"] for line in whole if line["kind"] == "finish"),
         torn=len(lines) - len(whole),
     )
 
@@ -90,8 +97,33 @@ def read(path: Path) -> Record:
 def _lines(path: Path) -> Iterator[dict[str, Any] | None]:
     with path.open(encoding="utf-8", errors="replace") as handle:
         for line in handle:
-            try:
-                value = json.loads(line)
-            except ValueError:
-                value = None
-            yield value if isinstance(value, dict) and "kind" in value else None
+            yield parse(line)
+
+
+def parse(line: str) -> dict[str, Any] | None:
+    """One line as data, or None for one that is torn."""
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and "kind" in value else None
+
+
+@dataclass
+class Tail:
+    """Follows a journal that others append to, whole line by whole line."""
+
+    path: Path
+    offset: int = 0
+
+    def new(self) -> Iterator[dict[str, Any]]:
+        """The lines that came since the last call."""
+        with self.path.open("rb") as handle:
+            handle.seek(self.offset)
+            for line in handle:
+                if not line.endswith(b"\n"):
+                    return
+                self.offset += len(line)
+                value = parse(line.decode(errors="replace"))
+                if value is not None:
+                    yield value

@@ -21,11 +21,11 @@ POISONED = 86
 def main(plan_path: str, journal_path: str, environment_id: str, *done: str) -> int:
     """Answer every cell of the environment that is not among those done; returns the exit status."""
     started = time.monotonic()
-    from matrix.cells.cell import Cell  # noqa: PLC0415 - only after the package was made visible
-    from matrix.checks import results  # noqa: PLC0415
-    from matrix.checks.bench import Bench  # noqa: PLC0415
-    from matrix.run.journal import Journal  # noqa: PLC0415
-    from matrix.verdicts import Verdict  # noqa: PLC0415
+    from matrix.cells.cell import Cell
+    from matrix.checks import results
+    from matrix.checks.bench import Bench
+    from matrix.run.journal import Journal
+    from matrix.verdicts import Verdict
 
     journal = Journal(path=Path(journal_path))
     plan = json.loads(Path(plan_path).read_text(encoding="utf-8"))
@@ -41,7 +41,9 @@ def main(plan_path: str, journal_path: str, environment_id: str, *done: str) -> 
         for result in results(cell, bench):
             journal.end(result)
             if result.verdict is Verdict.GPU_POISONED:
+                journal.finish(cell.id)
                 return POISONED
+        journal.finish(cell.id)
     journal.write(
         "worker",
         environment=environment_id,

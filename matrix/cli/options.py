@@ -1,0 +1,106 @@
+"""Options that several commands share: which releases, environments and cells."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matrix.releases.window import Release, Window
+    from matrix.run.plan import Plan
+
+
+def add_json(parser: argparse._ActionsContainer) -> None:
+    """`--json`: one document on standard output, everything else on standard error."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document for machines")
+
+
+def print_json(document: Any) -> None:
+    """Print the document of `--json`."""
+    json.dump(document, sys.stdout, indent=1)
+    sys.stdout.write("\n")
+
+
+def add_releases(parser: argparse.ArgumentParser) -> None:
+    """`--releases` and the window that it starts from."""
+    parser.add_argument(
+        "--releases",
+        action="append",
+        metavar="WHICH",
+        help="window (default), latest, all, versions, or specifiers such as '>=0.6.8,<0.7'; repeatable",
+    )
+    parser.add_argument(
+        "--window",
+        type=Path,
+        metavar="FILE",
+        help="file of the window's releases (default: ci/releases.toml here, else the built-in one)",
+    )
+
+
+def add_question(parser: argparse.ArgumentParser) -> None:
+    """Everything that makes a plan."""
+    parser.add_argument(
+        "selection",
+        nargs="?",
+        default="",
+        metavar="SELECTION",
+        help="which cells: axis=value terms and globs over cell ids, joined with and, or, not, parentheses",
+    )
+    add_releases(parser)
+    parser.add_argument(
+        "--environment",
+        action="append",
+        metavar="NAME",
+        help="recipe: lean, full, inherit, absent, lacking, skewed, full-cpu; repeatable "
+        "(default: lean without a GPU, full with one, and the ones that are made to fail)",
+    )
+    parser.add_argument(
+        "--python", action="append", metavar="X.Y", help="Python of the environments; repeatable (default: this)"
+    )
+    parser.add_argument("--torch", default="", metavar="REQUIREMENT", help="such as torch==2.13.0")
+    parser.add_argument(
+        "--strength",
+        default="2",
+        choices=("2", "3", "all"),
+        help="cover every combination of 2 (default) or 3 axes, or of all",
+    )
+    parser.add_argument(
+        "--engine",
+        default="sglang-0.5.12",
+        metavar="NAME",
+        help="engine release whose calls are held against each release (default: %(default)s)",
+    )
+
+
+def releases(arguments: argparse.Namespace) -> tuple[Window, list[Release]]:
+    """The window, and the releases that the options name."""
+    from matrix.releases import window
+    from matrix.releases.index import published
+
+    loaded = window.load(arguments.window)
+    terms = arguments.releases or ["window"]
+    return loaded, window.select(terms, loaded, lambda: published(loaded.distribution, pre=True))
+
+
+def plan(arguments: argparse.Namespace, *, gpu: bool) -> Plan:
+    """The plan that the options ask for."""
+    from matrix.cells import axes
+    from matrix.environments import recipes
+    from matrix.environments.build import THIS_PYTHON
+    from matrix.run.plan import Question, make
+
+    _, chosen = releases(arguments)
+    question = Question(
+        releases=chosen,
+        recipes=arguments.environment or (),
+        pythons=arguments.python or (THIS_PYTHON,),
+        torch=arguments.torch,
+        selection=arguments.selection,
+        strength=arguments.strength,
+        engine=arguments.engine,
+        gpu=gpu,
+    )
+    return make(question, axes.load(), recipes.load(), ["kernel-matrix", *sys.argv[1:]])

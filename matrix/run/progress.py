@@ -1,0 +1,78 @@
+"""What a user sees while a run goes on: a live line on a terminal, one line a fact in a log."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from matrix.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from matrix.environments.build import Built
+    from matrix.verdicts import Result
+
+
+@dataclass
+class Watcher:
+    """Told of everything that happens; writes to standard error, and only there.
+
+    Args:
+        total: cells of the run.
+    """
+
+    total: int
+    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    _counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    _open: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._live = Progress(
+            *columns, console=self.console, transient=True, disable=not self.console.is_terminal
+        )
+        self._task = self._live.add_task("cells", total=self.total)
+
+    def __enter__(self) -> Watcher:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def say(self, text: str) -> None:
+        """One line, above the live one where there is one."""
+        self._live.console.print(text, markup=False, soft_wrap=True)
+
+    def built(self, built: Built) -> None:
+        """An environment is ready."""
+        what = "reused" if built.reused else f"built with {built.installer}"
+        self.say(f"{built.environment.id}: {what} in {built.seconds:.1f} s")
+
+    def failed(self, environment: str, reason: str) -> None:
+        """An environment could not be built, or its worker died."""
+        self.say(f"{environment}: {reason}")
+
+    def result(self, result: Result) -> None:
+        """A stage has its verdict; the first that is not PASS is the cell's."""
+        if self._open.get(result.cell, Verdict.PASS.value) == Verdict.PASS.value:
+            self._open[result.cell] = result.verdict.value
+
+    def finished(self, cell: str) -> None:
+        """A cell is done."""
+        environment = "/".join(cell.split("/")[:2])
+        self._counts[environment][self._open.pop(cell, Verdict.NOT_RUN.value)] += 1
+        self._live.advance(self._task)
+
+    def closed(self, environment: str, seconds: float) -> None:
+        """A worker answered its last cell."""
+        counts = self._counts[environment]
+        told = ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
+        self.say(f"{environment}: {counts.total()} cells in {seconds:.1f} s: {told}")
