@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from matrix.expectations.entries import DEFAULT, Expectation, Expectations, load
+from matrix.expectations.entries import BUILT_IN, Expectation, Expectations, load
 from matrix.expectations.judge import Judgement, Outcome, Subject, judge
 
-__all__ = ["DEFAULT", "Expectation", "Expectations", "Judgement", "Outcome", "Subject", "judge", "load"]
+__all__ = ["BUILT_IN", "Expectation", "Expectations", "Judgement", "Outcome", "Subject", "judge", "load"]

@@ -12,12 +12,13 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from matrix import toml
+from matrix.cells import axes, selection
 from matrix.errors import InputError, unknown
-from matrix.expectations.patterns import CellPattern
 from matrix.verdicts import Stage, Verdict
 
-DEFAULT = Path(__file__).with_name("expectations.toml")
-SCHEMA = "kernel-matrix/expectations/1"
+BUILT_IN = Path(__file__).with_name("expectations.toml")
+IN_PROJECT = Path("ci/expectations.toml")
+SCHEMA = 1
 KEYS = (
     "verdict",
     "reason",
@@ -56,7 +57,7 @@ class Expectation:
     stages: frozenset[str] = frozenset()
     releases: SpecifierSet | str | None = None
     environments: tuple[str, ...] = ()
-    cells: tuple[CellPattern, ...] = ()
+    cells: selection.Selection | None = None
     gpu: SpecifierSet | str | None = None
     expires: date | None = None
     link: str = ""
@@ -90,7 +91,7 @@ class Expectation:
             "stages": sorted(self.stages),
             "releases": _text(self.releases),
             "environments": list(self.environments),
-            "cells": [pattern.text for pattern in self.cells],
+            "cells": self.cells.text if self.cells else "",
             "gpu": _text(self.gpu),
             "expires": self.expires.isoformat() if self.expires else None,
             "link": self.link,
@@ -106,20 +107,20 @@ class Expectations:
     entries: tuple[Expectation, ...]
 
 
-def load(path: Path) -> Expectations:
-    """Read an expectations file.
+def load(path: Path | None = None) -> Expectations:
+    """Read the file named, else the working folder's `ci/expectations.toml`, else the built-in one.
 
     Raises:
         InputError: not TOML, or an entry that does not hold; names file, line, entry and nearest name.
     """
+    path = path or (IN_PROJECT if IN_PROJECT.is_file() else BUILT_IN)
     data = toml.load(path)
     for key in data:
         if key not in {"schema", "expect"}:
             raise unknown("key", key, ["schema", "expect"], str(path))
     if data.get("schema") != SCHEMA:
         raise InputError(
-            f"{path}: schema is {data.get('schema')!r}, not '{SCHEMA}'.",
-            f'Begin the file with: schema = "{SCHEMA}"',
+            f"{path}: schema is {data.get('schema')!r}, not {SCHEMA}.", f"Set schema = {SCHEMA}."
         )
     tables = data.get("expect", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
@@ -145,7 +146,7 @@ def _entry(table: dict[str, Any], number: int, line: int, where: str) -> Expecta
     for key in ("verdict", "reason"):
         if not table.get(key):
             raise InputError(f"{where}: '{key}' is missing or empty.", f"Add {key} = ... to the entry.")
-    for key in ("reason", "link", "owner"):
+    for key in ("reason", "link", "owner", "cells"):
         if not isinstance(table.get(key, ""), str):
             raise InputError(f"{where}: {key} = {table[key]!r} is not text.", "Put it in quotes.")
     return Expectation(
@@ -156,7 +157,7 @@ def _entry(table: dict[str, Any], number: int, line: int, where: str) -> Expecta
         stages=frozenset(_names(table, "stage", where, known=[stage.value for stage in Stage])),
         releases=_range(table, "releases", where),
         environments=_names(table, "environment", where),
-        cells=tuple(CellPattern.parse(text, where) for text in _names(table, "cells", where)),
+        cells=_cells(table, where),
         gpu=_range(table, "gpu", where),
         expires=_expires(table, where),
         link=table.get("link", ""),
@@ -177,6 +178,15 @@ def _names(
         if known and name not in known:
             raise unknown(key, name, known, where)
     return tuple(names)
+
+
+def _cells(table: dict[str, Any], where: str) -> selection.Selection | None:
+    if not table.get("cells"):
+        return None
+    try:
+        return selection.parse(table["cells"], axes.load().values)
+    except InputError as error:
+        raise InputError(f"{where}: {error.what}", error.remedy) from error
 
 
 def _range(table: dict[str, Any], key: str, where: str) -> SpecifierSet | str | None:

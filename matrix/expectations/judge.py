@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from matrix.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import date
 
+    from matrix.cells.cell import Cell
     from matrix.expectations.entries import Expectation, Expectations
 
 GOOD = frozenset(verdict for verdict in Verdict if verdict.good)
@@ -40,13 +41,13 @@ class Subject:
     """A cell as the judge sees it.
 
     Attributes:
-        cell: its `id`, `release` (or `none`), `environment` (the recipe) and axis values.
+        cell: its release (or `none`), the name of its environment, and its point on the axes.
         capability: the compute capability of the GPU it ran beside, as "9.0"; "" without one.
         verdict: the cell's own verdict; None where the journal has no result.
         results: stage and verdict of every stage that has one, cheapest stage first.
     """
 
-    cell: Mapping[str, str]
+    cell: Cell
     capability: str
     verdict: Verdict | None
     results: Sequence[tuple[str, Verdict]]
@@ -79,8 +80,8 @@ def judge(expectations: Expectations, today: date) -> Callable[[Subject], Judgem
             return Judgement(outcome=Outcome.MISSING)
         cell = subject.cell
         entries, expired = (
-            [entry for entry in group if not entry.cells or any(match(cell) for match in entry.cells)]
-            for group in at(cell["release"], cell["environment"], subject.capability)
+            [entry for entry in group if entry.cells is None or entry.cells(cell)]
+            for group in at(cell.release, cell.environment, subject.capability)
         )
         return _bad(subject, entries, expired) or _better(subject, entries) or _plain(subject)
 

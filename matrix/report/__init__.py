@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from matrix.report import badge, document, junit, markdown, reading
 from matrix.report.build import build
+from matrix.report.compare import compare
 from matrix.report.model import Report, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["RENDERERS", "Report", "Standing", "write"]
+__all__ = ["RENDERERS", "Report", "Standing", "build", "write"]
 
 RENDERERS: dict[str, Callable[[Report], str]] = {
     "report.json": document.render,
@@ -22,12 +24,13 @@ RENDERERS: dict[str, Callable[[Report], str]] = {
 }
 
 
-def write(run_dir: Path, expectations_path: Path | None = None) -> Report:
+def write(run_dir: Path, expectations_path: Path | None = None, *, against: Path | None = None) -> Report:
     """Judge a run folder and write every report file into it.
 
     Args:
         run_dir: a folder with `plan.json` and `journal.jsonl`.
-        expectations_path: the expectations file; None for the one that comes with the package.
+        expectations_path: the expectations file; None for the default one.
+        against: the folder of an earlier report, to say what changed.
 
     Returns:
         The report, with `exit_code` and `summary_lines()`.
@@ -36,6 +39,8 @@ def write(run_dir: Path, expectations_path: Path | None = None) -> Report:
         InputError: no run folder, or an expectations file that does not hold.
     """
     report = build(reading.read(run_dir), expectations_path)
+    if against:
+        report = replace(report, comparison=compare(report.cells, against))
     save(report, run_dir)
     return report
 

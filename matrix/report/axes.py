@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from matrix.expectations.patterns import AXES
 from matrix.report import ranges
+from matrix.report.findings import AXES
 from matrix.report.model import AxisTable
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from matrix.expectations import DEFAULT, Subject, judge, load
-from matrix.expectations.patterns import AXES
+from matrix.cells.cell import Cell as PlannedCell
+from matrix.expectations import Subject, judge, load
 from matrix.report import axes, ranges, settle
 from matrix.report.findings import Grouping
 from matrix.report.model import Cell, Environment, Report
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from matrix.expectations import Expectations
-    from matrix.report.reading import Journal, Run
+    from matrix.report.reading import Run
     from matrix.verdicts import Result
 
 
@@ -27,14 +27,14 @@ def build(run: Run, expectations_path: Path | None = None, today: date | None = 
 
     Args:
         run: a run folder, read.
-        expectations_path: the expectations file; None for the one that comes with the package.
+        expectations_path: the expectations file; None for the default one.
         today: the day on which entries expire or not; None for the current one in UTC.
 
     Raises:
         InputError: the expectations file does not hold.
     """
     today = today or datetime.now(tz=timezone.utc).date()
-    expectations = load(expectations_path or DEFAULT)
+    expectations = load(expectations_path)
     environments = {environment.id: environment for environment in _environments(run)}
     cells = _cells(run, environments, expectations, today)
     tested = ranges.ordered(cell.release for cell in cells)
@@ -55,6 +55,7 @@ def build(run: Run, expectations_path: Path | None = None, today: date | None = 
         environments=tuple(environments.values()),
         spans=spans(cells, faulty, tested, group),
         findings=group(cell for cell in cells if cell.verdict not in {Verdict.PASS, Verdict.NOT_RUN, None}),
+        unexpected=group(cell for cell in cells if cell.outcome.fails),
         not_run=group(cell for cell in cells if cell.verdict in {Verdict.NOT_RUN, None}),
         axes=axes.tables((cell for cell in cells if cell.environment_id not in faulty), tested),
         cells=tuple(cells),
@@ -71,16 +72,20 @@ def build(run: Run, expectations_path: Path | None = None, today: date | None = 
 def _environments(run: Run) -> list[Environment]:
     imports: dict[str, float] = {}
     for worker in run.journal.workers:
-        name = worker.get("environment", "")
+        name = worker["environment"]
         imports[name] = imports.get(name, 0.0) + (worker.get("import_seconds") or 0.0)
-    return [_environment(planned, run.journal, imports) for planned in run.plan["environments"]]
+    built = {record["id"]: record for record in run.journal.environments}
+    return [_environment(planned, built, imports) for planned in run.plan["environments"]]
 
 
-def _environment(planned: dict[str, Any], journal: Journal, imports: dict[str, float]) -> Environment:
-    found = journal.environments.get(planned["id"], {})
+def _environment(
+    planned: dict[str, Any], built: dict[str, dict[str, Any]], imports: dict[str, float]
+) -> Environment:
+    found = built.get(planned["id"], {})
     return Environment(
         id=planned["id"],
         release=planned.get("release") or ranges.NONE,
+        name=planned.get("name") or planned["id"].partition("/")[2],
         recipe=planned["recipe"],
         python=planned.get("python") or "",
         torch=planned.get("torch") or "",
@@ -98,6 +103,7 @@ def _environment(planned: dict[str, Any], journal: Journal, imports: dict[str, f
 def _cells(
     run: Run, environments: dict[str, Environment], expectations: Expectations, today: date
 ) -> list[Cell]:
+    started = set(run.journal.starts)
     results = settle.by_cell(run.journal.ends)
     tries = settle.retries(run.journal.ends)
     judged = judge(expectations, today)
@@ -106,10 +112,9 @@ def _cells(
         name, environment = planned["id"], environments.get(planned["environment_id"])
         mine = results.get(name) or settle.unbuilt(name, environment)
         decisive = settle.decisive(mine)
-        release = planned.get("release") or ranges.NONE
-        values = {axis: str(planned[axis]) for axis in AXES} | {"gated": _gated(planned["gated"])}
+        asked = PlannedCell.from_json(planned)
         subject = Subject(
-            cell=values | {"id": name, "release": release, "environment": planned["environment"]},
+            cell=asked,
             capability=environment.capability if environment else "",
             verdict=decisive.verdict if decisive else None,
             results=[(result.stage, result.verdict) for result in mine],
@@ -118,14 +123,14 @@ def _cells(
         cells.append(
             Cell(
                 id=name,
-                release=release,
-                environment=planned["environment"],
+                release=asked.release,
+                environment=asked.environment,
                 environment_id=planned["environment_id"],
-                axes=values,
-                must=bool(planned.get("must")),
+                axes=asked.point.values(),
+                must=asked.must,
                 verdict=decisive.verdict if decisive else None,
                 stage=decisive.stage if decisive else "",
-                reason=decisive.reason if decisive else _missing(name, run.journal),
+                reason=decisive.reason if decisive else _missing(name, started),
                 remedy=decisive.remedy if decisive else "Finish the run: kernel-matrix resume DIR.",
                 results=tuple(mine),
                 outcome=judgement.outcome,
@@ -136,12 +141,8 @@ def _cells(
     return cells
 
 
-def _gated(value: object) -> str:
-    return value if isinstance(value, str) else "gated" if value else "nongated"
-
-
-def _missing(cell: str, journal: Journal) -> str:
-    return "started, and never ended" if cell in journal.starts else "no result in the journal"
+def _missing(cell: str, started: set[str]) -> str:
+    return "started, and never ended" if cell in started else "no result in the journal"
 
 
 def _used(cells: list[Cell]) -> dict[int, int]:
@@ -165,7 +166,9 @@ def _stage_seconds(ends: list[Result]) -> dict[str, tuple[int, float, float]]:
 def _warnings(run: Run, cells: list[Cell]) -> list[str]:
     planned = {cell.id for cell in cells}
     strangers = {end.cell for end in run.journal.ends} - planned
-    warnings = list(run.journal.warnings)
+    warnings = []
+    if run.journal.torn:
+        warnings.append(f"{run.journal.torn} torn lines of the journal are left out.")
     if strangers:
         warnings.append(
             f"results of {len(strangers)} cells that the plan does not hold are left out, "

@@ -63,6 +63,7 @@ def head(report: Report) -> dict[str, Any]:
         },
         "spans": [span(each) for each in report.spans],
         "findings": [finding(each) for each in report.findings],
+        "unexpected": [finding(each) for each in report.unexpected],
         "not_run": [finding(each) for each in report.not_run],
         "axes": [_axis(each) for each in report.axes],
         "environments": [_environment(each) for each in report.environments],
@@ -165,6 +166,7 @@ def _environment(each: Environment) -> dict[str, Any]:
     return {
         "id": each.id,
         "release": each.release,
+        "name": each.name,
         "recipe": each.recipe,
         "python": each.python,
         "torch": each.torch,
@@ -189,6 +191,7 @@ def _comparison(each: Comparison) -> dict[str, Any]:
             {
                 "before": change.before,
                 "after": change.after,
+                "direction": change.direction,
                 "reason": change.reason,
                 "cells": change.cells,
                 "releases": change.releases,

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from matrix.expectations.patterns import AXES
+from matrix.cells.cell import Point
 from matrix.report import ranges
 from matrix.report.model import Finding
 from matrix.report.settle import counts
@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 
     from matrix.report.model import Cell
 
+AXES = tuple(Point.__dataclass_fields__)
 MISSING = "MISSING"
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)*(?:\.?(?:post|rc|dev|e[+-]?)\d+)*")
+
+
+def masked(reason: str) -> str:
+    """A reason without its numbers, versions and addresses: what cells that failed alike have in common."""
+    return _NUMBER.sub("…", reason)
 
 
 @dataclass
@@ -71,7 +77,7 @@ class Grouping:
     def _mask(self, reason: str) -> str:
         mask = self._masks.get(reason)
         if mask is None:
-            mask = self._masks[reason] = _NUMBER.sub("…", reason)
+            mask = self._masks[reason] = masked(reason)
         return mask
 
     def _finding(self, key: tuple[str, str, str], group: _Group) -> Finding:

@@ -48,18 +48,8 @@ def _first_screen(report: Report) -> list[str]:
 
 
 def _sections(report: Report) -> Iterable[tuple[str, list[str]]]:
-    unexpected = [finding for finding in report.findings if {"UNEXPECTED", "XPASS"} & finding.outcomes.keys()]
-    better = [cell for cell in report.cells if cell.outcome.value == "XPASS"]
-    if unexpected:
-        yield "Unexpected", _findings(unexpected)
-    if better:
-        yield (
-            "Better than expected",
-            [
-                f"{len(better)} cells; take these entries out of {plain(report.expectations_path)}:",
-                *(f"- {plain(note)}" for note in dict.fromkeys(cell.note for cell in better)),
-            ],
-        )
+    if report.unexpected:
+        yield "Unexpected", _findings(report.unexpected)
     if report.comparison:
         yield "Against the earlier report", _comparison(report.comparison)
     if report.not_run:
@@ -104,7 +94,12 @@ def _finding(finding: Finding) -> tuple[str, ...]:
         else words.counted(finding.outcomes)
     )
     known = [plain(reason) + (f" ({link})" if link else "") for reason, link in finding.known]
-    reason = [code(finding.reason), plain(words.where(finding)), *known]
+    reason = [
+        code(finding.reason) if finding.reason else "",
+        plain(words.where(finding)),
+        *map(plain, finding.notes),
+        *known,
+    ]
     return (
         f"{finding.verdict} {finding.stage}" + (f"<br>{outcomes}" if outcomes else ""),
         str(finding.cells),
@@ -164,7 +159,7 @@ def _comparison(comparison: Comparison) -> list[str]:
     lines = [f"Against {plain(comparison.against)}: {numbers}.", ""]
     rows = (
         (
-            f"{change.before} → {change.after}",
+            f"{change.direction}: {change.before} → {change.after}",
             str(change.cells),
             change.releases,
             plain(", ".join(change.environments)),

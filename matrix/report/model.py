@@ -38,6 +38,7 @@ class Environment:
 
     id: str
     release: str
+    name: str
     recipe: str
     python: str
     torch: str
@@ -136,10 +137,11 @@ class AxisTable:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """Cells that answer otherwise than in the earlier report."""
+    """Cells that answer otherwise than in the earlier report: `better`, `worse`, or `other`."""
 
     before: str
     after: str
+    direction: str
     reason: str
     cells: int
     releases: str
@@ -165,6 +167,9 @@ class Report:
     Attributes:
         plan: the plan without its cells and environments.
         tested: releases outside the environments that are meant to fail, oldest first, without `none`.
+        findings: cells with another verdict than PASS, alike ones together.
+        unexpected: cells whose outcome is UNEXPECTED or XPASS, alike ones together.
+        not_run: cells that were not run or have no result, alike ones together.
         stage_seconds: for each stage the number of results, their seconds together, and the slowest one's.
         expectations: every entry with the number of cells it decided.
         expired: entries that excuse nothing any more.
@@ -176,6 +181,7 @@ class Report:
     environments: tuple[Environment, ...]
     spans: tuple[Span, ...]
     findings: tuple[Finding, ...]
+    unexpected: tuple[Finding, ...]
     not_run: tuple[Finding, ...]
     axes: tuple[AxisTable, ...]
     cells: tuple[Cell, ...]

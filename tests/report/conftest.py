@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,7 +43,8 @@ def cells_of(place: dict, backends=BACKENDS) -> list[dict]:
             "environment_id": place["id"],
             "backend": backend,
             "activation": activation,
-            "gated": gated,
+            "gating": gated,
+            "gated": gated == "gated",
             "routing": routing,
             "role": role,
             "bias": "bf16",
@@ -192,3 +194,9 @@ class RunFolder:
 @pytest.fixture
 def run_folder(tmp_path: Path) -> RunFolder:
     return RunFolder(tmp_path / "run")
+
+
+@pytest.fixture
+def records():
+    """This module: `end` makes a journal line, `RunFolder` a run folder."""
+    return sys.modules[__name__]
