@@ -40,6 +40,13 @@ def test_up_and_gate_swapped(one, reference):
     assert result.relative_l2 > 0.5
 
 
+def test_rows_of_experts_without_a_gate_interleaved(layer):
+    """What a kernel computes from weights that were prepared without `is_gated_act_gemm=False`."""
+    one = layer(activation="relu2", gated=False)
+    interleaved = one.made.gemm1.unflatten(1, (2, -1)).transpose(1, 2).flatten(1, 2)
+    assert not wrong(one, one.answer(), gemm1=interleaved.contiguous()).right
+
+
 def test_scaling_dropped(one, reference):
     assert wrong(one, reference, problem={"scaling": 1.0}).relative_l2 == pytest.approx(0.6, abs=0.01)
 
