@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from matrix import toml
 from matrix.errors import InputError, unknown
 from matrix.kernels.moe import activations, routings
 
@@ -67,6 +66,8 @@ def load(path: Path = FILE) -> dict[str, Profile]:
     Raises:
         InputError: the file cannot be read, or a table has a wrong key or names an unknown axis value.
     """
+    from matrix import toml  # on the host only: workers get profiles as plain dicts
+
     profiles = {}
     for name, table in toml.load(path).items():
         try:

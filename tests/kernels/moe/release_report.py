@@ -10,7 +10,7 @@ from flashinfer import fused_moe
 from flashinfer.fused_moe import core
 
 from matrix.kernels.moe import inputs, layout
-from matrix.kernels.moe.backends import load, refusals, trtllm_bf16
+from matrix.kernels.moe.backends import find, offline, refusal, trtllm_bf16
 from matrix.kernels.moe.problem import Problem
 
 GATED = {"activation": "silu", "gated": True}
@@ -50,13 +50,13 @@ def attempt(backend, path, axes, routing="deepseek_v3"):
     try:
         layer = problem(routing=routing, **axes)
         made = inputs.make(layer, "call", bias_dtype="bf16")
-        module = load(backend)
+        module = find(backend)
         module.call(layer, module.prepare(layer, made.gemm1, made.gemm2), made, path=path)
     except Exception as error:  # noqa: BLE001 - whatever a call raises is the finding
         return {
             "type": type(error).__name__,
             "text": str(error),
-            "refusal": refusals.refusal(error),
+            "refusal": refusal(error),
             "seconds": time.perf_counter() - started,
         }
     return {"type": "", "text": "", "refusal": None, "seconds": time.perf_counter() - started}
@@ -66,7 +66,7 @@ def bound():
     """The adapter's keywords against the live signature."""
     layer = problem(**GATED)
     made = inputs.make(layer, "bind", bias_dtype="bf16")
-    prepared = load("trtllm_bf16").prepare(layer, made.gemm1, made.gemm2)
+    prepared = find("trtllm_bf16").prepare(layer, made.gemm1, made.gemm2)
     parameters = inspect.signature(core.trtllm_bf16_moe).parameters
     given = trtllm_bf16.arguments(layer, prepared, made, path="activation_type")
     needed = {n for n, p in parameters.items() if p.default is p.empty}
@@ -83,7 +83,7 @@ report = {
     "routings": [member.name for member in fused_moe.RoutingMethodType],
     "layout": layouts(),
     "bound": bound(),
-    "offline": refusals.offline(),
+    "offline": offline(),
     "calls": {
         "gated, activation_type": attempt("trtllm_bf16", "activation_type", GATED),
         "gated, legacy": attempt("trtllm_bf16", "legacy", GATED, "renormalize"),

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -8,14 +11,14 @@ from matrix.kernels.moe.backends import refusals, torch_fallback, trtllm, trtllm
 
 @pytest.mark.parametrize("name", backends.MODULES)
 def test_each_backend_offers_both_functions(name):
-    module = backends.load(name)
+    module = backends.find(name)
     assert callable(module.prepare)
     assert callable(module.call)
 
 
 def test_an_unknown_backend_names_the_nearest():
     with pytest.raises(InputError, match=r"unknown backend 'trtlm_bf16'.*\n.*trtllm_bf16"):
-        backends.load("trtlm_bf16")
+        backends.find("trtlm_bf16")
 
 
 def test_the_torch_backend_is_right(layer):
@@ -57,3 +60,11 @@ def test_an_unknown_path_is_refused(layer):
     one = layer()
     with pytest.raises(refusals.RefusedError, match="not 'fallback'"):
         trtllm.keywords(one.problem, None, None, path="fallback", routing="TopK")
+
+
+def test_what_engines_may_vendor_and_the_host_reads_imports_no_torch():
+    modules = ["activations", "routings", "problem", "profiles", "backends", "backends.refusals"]
+    code = "import sys; sys.modules['torch'] = None\n" + "\n".join(
+        f"import matrix.kernels.moe.{name}" for name in modules
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

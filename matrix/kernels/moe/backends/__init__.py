@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Protocol, cast
 
 from matrix.errors import unknown
+from matrix.kernels.moe.backends.refusals import RefusedError, offline, refusal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from matrix.kernels.moe.inputs import Inputs
     from matrix.kernels.moe.layout import Prepared
     from matrix.kernels.moe.problem import Problem
+
+__all__ = ["MODULES", "Backend", "RefusedError", "find", "offline", "refusal"]
 
 MODULES = {
     "trtllm_bf16": "trtllm_bf16",
@@ -45,7 +48,7 @@ class Backend(Protocol):
         """
 
 
-def load(name: str) -> Backend:
+def find(name: str) -> Backend:
     """The backend of this name; imports torch, and FlashInfer only when it is used.
 
     Raises:
