@@ -1,4 +1,4 @@
-"""The contract of an engine release: what its BF16 MoE calls pass to FlashInfer, and the defaults it relies on."""
+"""The contract of an engine release: what its BF16 MoE calls pass, and the defaults they rely on."""
 
 from __future__ import annotations
 

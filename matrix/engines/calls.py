@@ -1,0 +1,455 @@
+"""Calls in the engine's source: into FlashInfer, to its lazy helpers, and to what decides between paths."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from matrix.engines.conditions import Condition, consistent, every, has, negate, opaque, some
+from matrix.engines.expressions import Expressions, spread
+from matrix.engines.scopes import ClassInfo, shorten
+from matrix.engines.uses import Arguments
+from matrix.engines.values import (
+    NOTHING,
+    UNKNOWN,
+    Constant,
+    Container,
+    Function,
+    Local,
+    LocalClass,
+    Member,
+    Other,
+    Own,
+    Pairs,
+    Parameters,
+    Partial,
+    Release,
+    Row,
+    Symbol,
+    Truth,
+    Value,
+    either,
+    element,
+    one_of,
+    options,
+    truth,
+)
+
+if TYPE_CHECKING:
+    from matrix.engines.config import Lazy
+
+_MAX_PATH = 2
+
+
+class Calls(Expressions):
+    """Evaluates call expressions."""
+
+    def _call(self, node: ast.Call) -> Value:
+        name = shorten(node.func).rpartition(".")[2]
+        special = getattr(self, f"_call_{name.strip('_').lower()}", None)
+        if special is not None and (result := special(node)) is not None:
+            known: Value = result
+            return known
+        helper = self.engine.helpers.get(name)
+        if helper is not None and (lazy := self._lazy(node, helper)) is not None:
+            return lazy
+        self.inside_call += 1
+        function = self.value(node.func)
+        self.inside_call -= 1
+        return self._apply(node, function)
+
+    def _outside(self, node: ast.expr) -> Value:
+        """An argument's value: what is read there is read for itself."""
+        depth, self.inside_call = self.inside_call, 0
+        value = self.value(node)
+        self.inside_call = depth
+        return value
+
+    def _arguments(self, node: ast.Call) -> tuple[list[Value], Pairs, str]:
+        positional: list[Value] = []
+        unknown = ""
+        for argument in node.args:
+            if isinstance(argument, ast.Starred):
+                value = self._outside(argument.value)
+                if isinstance(value, Row):
+                    positional += value.elements
+                else:
+                    unknown = f"*{shorten(argument.value)}"
+            else:
+                positional.append(self._outside(argument))
+        keywords = Pairs()
+        for keyword in node.keywords:
+            value = self._outside(keyword.value)
+            if keyword.arg is None:
+                keywords = keywords.merge(spread(value, shorten(keyword.value)))
+            else:
+                keywords = keywords.put(keyword.arg, value)
+        return positional, keywords, unknown
+
+    def _apply(self, node: ast.Call, function: Value) -> Value:
+        positional, keywords, unknown = self._arguments(node)
+        choices = list(options(function))
+        results: list[tuple[Condition, Value]] = []
+        alive = [
+            (condition, single)
+            for condition, single in choices
+            if single != NOTHING and consistent([*self.path, condition])
+        ]
+        others = [single for _, single in alive if not isinstance(single, Symbol | Partial)]
+        for condition, single in alive:
+            doubt = ""
+            if others and not isinstance(single, Other):
+                doubt = f"`{shorten(node.func, 60)}` may also be something else here"
+            results.append(
+                (condition, self._invoke(node, single, condition, positional, keywords, unknown, doubt))
+            )
+        if not any(isinstance(single, Symbol | Partial) for _, single in alive):
+            self._escape(node)
+        return either(results) if results else UNKNOWN
+
+    def _invoke(
+        self,
+        node: ast.Call,
+        function: Value,
+        condition: Condition,
+        positional: list[Value],
+        keywords: Pairs,
+        unknown: str,
+        doubt: str,
+    ) -> Value:
+        if isinstance(function, Partial):
+            return self._invoke(
+                node,
+                function.target,
+                condition,
+                [*function.positional, *positional],
+                function.keywords.merge(keywords),
+                unknown,
+                doubt,
+            )
+        if isinstance(function, Symbol):
+            return self._call_symbol(node, function, condition, positional, keywords, unknown, doubt)
+        if isinstance(function, LocalClass):
+            return Local(function.name)
+        if isinstance(function, Function):
+            return self.found.returned(function.name)
+        if isinstance(function, Own):
+            return Truth(("own", function.path))
+        return UNKNOWN
+
+    def _call_symbol(
+        self,
+        node: ast.Call,
+        symbol: Symbol,
+        condition: Condition,
+        positional: list[Value],
+        keywords: Pairs,
+        unknown: str,
+        doubt: str,
+    ) -> Value:
+        here = [*self.path, condition]
+        passed = tuple((key, presence) for key, presence, _ in keywords.entries if consistent([*here, presence]))
+        integers = [
+            (key, value.value)
+            for key, value in (
+                *((f"#{number}", value) for number, value in enumerate(positional)),
+                *((key, value) for key, _, value in keywords.entries),
+            )
+            if isinstance(value, Constant) and isinstance(value.value, int) and not isinstance(value.value, bool)
+        ]
+        for value in (*positional, *(value for _, _, value in keywords.entries)):
+            for _, single in options(value):
+                if isinstance(single, Member):
+                    self.found.passed.add((single.enum, single.name))
+        self.note(
+            node,
+            symbol,
+            kind="call",
+            form="call",
+            condition=condition,
+            arguments=Arguments(
+                positional=len(positional),
+                keywords=passed,
+                unknown=unknown or keywords.unknown,
+                integers=tuple(integers),
+            ),
+            doubt=doubt or self._patched(symbol),
+        )
+        if symbol.path.count("()") >= _MAX_PATH:
+            return UNKNOWN
+        return Symbol(f"{symbol.path}()", symbol.via, symbol.line)
+
+    def _patched(self, symbol: Symbol) -> str:
+        method = symbol.path.rpartition(".")[2]
+        is_method = "()." in symbol.path
+        return f"`.{method}` is replaced elsewhere in the file" if is_method and method in self.found.patched else ""
+
+    # --- helpers that import by name
+
+    def _lazy(self, node: ast.Call, helper: Lazy) -> Value | None:
+        words = [self._outside(argument) for argument in node.args]
+        texts = [
+            value.value if isinstance(value, Constant) and isinstance(value.value, str) else None
+            for value in words
+        ]
+        module = texts[helper.module] if helper.module < len(texts) else None
+        if module is None or module.split(".")[0] != self.engine.provider:
+            return None
+        path = module
+        if helper.attribute is not None:
+            name = texts[helper.attribute] if helper.attribute < len(texts) else None
+            if name is None:
+                return None
+            path = f"{module}.{name}"
+        if helper.missing == "import":
+            self.need(has(path), "ImportError")
+            symbol = Symbol(path, "import", node.lineno)
+            self.note(node, symbol, kind="import", form="module")
+            return symbol
+        if helper.missing == "none":
+            return either([(has(path), Symbol(path, "import", node.lineno)), (negate(has(path)), NOTHING)])
+        rescue = next(
+            (
+                shorten(keyword.value)
+                for keyword in node.keywords
+                if keyword.arg == helper.missing and isinstance(keyword.value, ast.Lambda)
+            ),
+            "",
+        )
+        symbol = Symbol(path, "lazy", node.lineno, rescue)
+        self.note(node, symbol, kind="import", form="lazy")
+        return symbol
+
+    # --- functions that decide between paths
+
+    def _call_hasattr(self, node: ast.Call) -> Value | None:
+        base, name = self._two(node)
+        if not isinstance(name, Constant):
+            return None
+        conditions = []
+        for condition, single in options(base):
+            if isinstance(single, Symbol):
+                conditions.append(every((condition, has(f"{single.path}.{name.value}"))))
+            elif single == NOTHING:
+                continue
+            else:
+                conditions.append(every((condition, opaque(shorten(node)))))
+        return Truth(some(conditions)) if conditions else None
+
+    def _call_getattr(self, node: ast.Call) -> Value | None:
+        base, name = self._two(node)
+        if not (isinstance(name, Constant) and isinstance(name.value, str)):
+            return None
+        value = self.attribute(
+            ast.Attribute(value=node.args[0], attr=name.value, ctx=ast.Load()), base, name.value
+        )
+        symbols = [single for _, single in options(value) if isinstance(single, Symbol)]
+        if len(node.args) < 3:
+            for symbol in symbols:
+                self.need(has(symbol.path), "AttributeError")
+                self.note(node, symbol, kind="import", form="attribute")
+            return value
+        default = self._outside(node.args[2])
+        if not symbols:
+            return value
+        return either(
+            [
+                pair
+                for condition, single in options(value)
+                for pair in (
+                    [
+                        (every((condition, has(single.path))), single),
+                        (every((condition, negate(has(single.path)))), default),
+                    ]
+                    if isinstance(single, Symbol)
+                    else [(condition, single)]
+                )
+            ]
+        )
+
+    def _two(self, node: ast.Call) -> tuple[Value, Value]:
+        values = [self._outside(argument) for argument in node.args[:2]]
+        return (values[0], values[1]) if len(values) == 2 else (UNKNOWN, UNKNOWN)
+
+    def _call_callable(self, node: ast.Call) -> Value | None:
+        if len(node.args) != 1:
+            return None
+        return Truth(truth(self._outside(node.args[0]), shorten(node)))
+
+    def _call_bool(self, node: ast.Call) -> Value | None:
+        return Truth(self.test(node.args[0])) if len(node.args) == 1 else None
+
+    def _call_all(self, node: ast.Call) -> Value | None:
+        return self._quantified(node, want_all=True)
+
+    def _call_any(self, node: ast.Call) -> Value | None:
+        return self._quantified(node, want_all=False)
+
+    def _quantified(self, node: ast.Call, *, want_all: bool) -> Value | None:
+        """`all(hasattr(m, n) for n in (...))`, unrolled over literal elements."""
+        argument = node.args[0] if len(node.args) == 1 else None
+        if not isinstance(argument, ast.GeneratorExp | ast.ListComp) or len(argument.generators) != 1:
+            return None
+        items = self._outside(argument.generators[0].iter)
+        if not isinstance(items, Row):
+            return None
+        outer = self._inner()
+        parts = []
+        for item in items.elements:
+            self.bind(argument.generators[0].target, item)
+            parts.append(self.test(argument.elt))
+        self.scope = outer
+        return Truth(every(parts) if want_all else some(parts))
+
+    def _call_find_spec(self, node: ast.Call) -> Value | None:
+        name = self._outside(node.args[0]) if node.args else UNKNOWN
+        if (
+            isinstance(name, Constant)
+            and isinstance(name.value, str)
+            and name.value.split(".")[0] == self.engine.provider
+        ):
+            return either([(has(name.value), Other(name.value)), (negate(has(name.value)), NOTHING)])
+        return None
+
+    def _call_signature(self, node: ast.Call) -> Value | None:
+        target = self._outside(node.args[0]) if node.args else UNKNOWN
+        found: list[tuple[Condition, Value]] = [
+            (condition, Parameters(single.path))
+            for condition, single in options(target)
+            if isinstance(single, Symbol)
+        ]
+        return either(found) if found else None
+
+    _call_getfullargspec = _call_signature
+
+    def _call_version(self, node: ast.Call) -> Value | None:
+        """`Version(x)` of FlashInfer's version, or `importlib.metadata.version("flashinfer-python")`."""
+        value = self._outside(node.args[0]) if node.args else UNKNOWN
+        names = {name.replace("-", "_") for name in self.engine.provider_distributions}
+        if isinstance(value, Constant) and str(value.value).replace("-", "_") in names:
+            return Release()
+        if any(isinstance(single, Release) for _, single in options(value)):
+            return Release()
+        return value if isinstance(value, Constant) and isinstance(value.value, str) else None
+
+    _call_parse = _call_version
+
+    def _call_partial(self, node: ast.Call) -> Value | None:
+        positional, keywords, unknown = self._arguments(node)
+        if not positional or unknown:
+            return None
+        found: list[tuple[Condition, Value]] = [
+            (condition, Partial(single, tuple(positional[1:]), keywords))
+            for condition, single in options(positional[0])
+            if isinstance(single, Symbol)
+        ]
+        return either(found) if found else None
+
+    def _call_cast(self, node: ast.Call) -> Value | None:
+        if len(node.args) != 2:
+            return None
+        value = self._outside(node.args[1])
+        return value if value != UNKNOWN else self.annotated(node.args[0])
+
+    def _call_int(self, node: ast.Call) -> Value | None:
+        return self._outside(node.args[0]) if len(node.args) == 1 else None
+
+    def _call_tuple(self, node: ast.Call) -> Value | None:
+        return self._outside(node.args[0]) if len(node.args) == 1 else None
+
+    _call_list = _call_tuple
+
+    def _call_super(self, node: ast.Call) -> Value | None:
+        info = self.found.classes.get(self.scope.cls, ClassInfo())
+        bases: list[Value] = [
+            Symbol(f"{base.path}()", "attribute", base.line) for base in info.bases if isinstance(base, Symbol)
+        ]
+        return one_of(bases) if bases and not node.args else None
+
+    # --- dictionaries and lists
+
+    def _call_dict(self, node: ast.Call) -> Value | None:
+        positional, keywords, unknown = self._arguments(node)
+        if unknown or len(positional) > 1:
+            return UNKNOWN
+        start = spread(positional[0], shorten(node.args[0])) if positional else Pairs()
+        return start.merge(keywords)
+
+    def _call_copy(self, node: ast.Call) -> Value | None:
+        value = self.value(node.func.value) if isinstance(node.func, ast.Attribute) and not node.args else None
+        return value if isinstance(value, Pairs | Container) else None
+
+    def _on_target(self, node: ast.Call) -> tuple[ast.expr, Value] | None:
+        if not isinstance(node.func, ast.Attribute):
+            return None
+        self.inside_call += 1
+        value = self.value(node.func.value)
+        self.inside_call -= 1
+        return node.func.value, value
+
+    def _call_append(self, node: ast.Call) -> Value | None:
+        target = self._on_target(node)
+        if target is None or len(node.args) != 1 or not isinstance(target[1], Container | Row):
+            return None
+        item = self._outside(node.args[0])
+        known = element(target[1])
+        self.bind(target[0], Container(item if known == UNKNOWN else one_of((known, item))))
+        return NOTHING
+
+    def _call_update(self, node: ast.Call) -> Value | None:
+        target = self._on_target(node)
+        if target is None or not isinstance(target[1], Pairs):
+            return None
+        added = self._call_dict(node)
+        merged = target[1].merge(added) if isinstance(added, Pairs) else Pairs(target[1].entries, "an update")
+        self.bind(target[0], merged)
+        return NOTHING
+
+    def _call_setdefault(self, node: ast.Call) -> Value | None:
+        target = self._on_target(node)
+        key = node.args[0] if node.args else None
+        if target is None or not isinstance(target[1], Pairs):
+            return None
+        if isinstance(key, ast.Constant) and isinstance(key.value, str) and len(node.args) == 2:
+            self.bind(target[0], target[1].put(key.value, self._outside(node.args[1])))
+        return UNKNOWN
+
+    def _call_pop(self, node: ast.Call) -> Value | None:
+        target = self._on_target(node)
+        key = node.args[0] if node.args else None
+        if target is None or not isinstance(target[1], Pairs | Container):
+            return None
+        if isinstance(target[1], Container):
+            return target[1].item
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            self.bind(target[0], target[1].drop(key.value))
+        return UNKNOWN
+
+    def _call_get(self, node: ast.Call) -> Value | None:
+        target = self._on_target(node)
+        if target is None or not node.args:
+            return None
+        key = self._outside(node.args[0])
+        value = target[1]
+        if isinstance(value, Parameters) and isinstance(key, Constant):
+            return Truth(("accepts", value.path, str(key.value)))
+        if isinstance(value, Container):
+            return one_of((value.item, NOTHING))
+        if isinstance(value, Pairs) and isinstance(key, Constant):
+            return one_of([entry[2] for entry in value.entries if entry[0] == key.value] or [UNKNOWN])
+        return None
+
+    def _call_values(self, node: ast.Call) -> Value | None:
+        target = self._on_target(node)
+        value = target[1] if target else UNKNOWN
+        return Container(element(value)) if isinstance(value, Container | Pairs) else None
+
+    def _escape(self, node: ast.Call) -> None:
+        """A dictionary handed to other code may come back with further keys."""
+        for argument in node.args:
+            if isinstance(argument, ast.Name):
+                value = self.scope.names.get(argument.id)
+                if isinstance(value, Pairs) and shorten(node.func) not in {"len", "print", "str", "sorted"}:
+                    self.scope.names[argument.id] = Pairs(
+                        value.entries, value.unknown or f"what {shorten(node.func, 40)} adds"
+                    )

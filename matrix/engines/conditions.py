@@ -1,0 +1,173 @@
+"""Conditions on a FlashInfer release, in three values: true, false, or not known from the source.
+
+A condition is a nested tuple, so that it can be compared, hashed and written as JSON:
+
+- `("has", path)`: the module, function, class or member `path` exists in the release;
+- `("accepts", path, parameter)`: the signature of `path` has that parameter;
+- `("version", operator, text)`: the release compares so with `text`;
+- `("own", "module:function")`: what a function of the engine answers, resolved when files are linked;
+- `("opaque", text)`: anything else; two opaque conditions of the same text have the same value;
+- `("not", c)`, `("and", c, ...)`, `("or", c, ...)`, `("true",)`, `("false",)`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+Condition = tuple[Any, ...]
+
+TRUE: Condition = ("true",)
+FALSE: Condition = ("false",)
+_MAX_TERMS = 24
+
+
+def has(path: str) -> Condition:
+    """The release has the symbol or module."""
+    return ("has", path)
+
+
+def accepts(path: str, parameter: str) -> Condition:
+    """The symbol's signature has the parameter."""
+    return ("accepts", path, parameter)
+
+
+def opaque(text: str) -> Condition:
+    """Something that the source alone does not tell."""
+    return ("opaque", text)
+
+
+def negate(condition: Condition) -> Condition:
+    """The condition's opposite."""
+    if condition[0] == "not":
+        inner: Condition = condition[1]
+        return inner
+    return {"true": FALSE, "false": TRUE}.get(condition[0], ("not", condition))
+
+
+def every(conditions: Iterable[Condition]) -> Condition:
+    """All of them, with duplicates and constants taken out."""
+    return _combine("and", conditions, neutral=TRUE, absorbing=FALSE)
+
+
+def some(conditions: Iterable[Condition]) -> Condition:
+    """At least one of them, with duplicates and constants taken out."""
+    return _combine("or", conditions, neutral=FALSE, absorbing=TRUE)
+
+
+def _combine(
+    word: str, conditions: Iterable[Condition], *, neutral: Condition, absorbing: Condition
+) -> Condition:
+    terms: dict[Condition, None] = {}
+    for condition in conditions:
+        if condition == absorbing:
+            return absorbing
+        for term in condition[1:] if condition[0] == word else (condition,):
+            if negate(term) in terms:
+                return absorbing
+            if term != neutral:
+                terms[term] = None
+    if not terms:
+        return neutral
+    if len(terms) > _MAX_TERMS:
+        return opaque(f"{word} of {len(terms)} conditions")
+    return next(iter(terms)) if len(terms) == 1 else (word, *terms)
+
+
+def terms(condition: Condition) -> tuple[Condition, ...]:
+    """The conditions that all hold where this one does."""
+    return condition[1:] if condition[0] == "and" else (condition,)
+
+
+def consistent(conditions: Iterable[Condition]) -> bool:
+    """Whether all may hold at once, as far as equal texts tell."""
+    held = [term for condition in conditions for term in terms(condition)]
+    known = set(held)
+
+    def answer(term: Condition) -> bool | None:
+        if term in known:
+            return True
+        return False if negate(term) in known else None
+
+    return all(
+        negate(term) not in known and (term[0] not in {"or", "false"} or decide(term, answer) is not False)
+        for term in held
+    )
+
+
+def decide(condition: Condition, answer: Callable[[Condition], bool | None]) -> bool | None:
+    """The condition's value, where `answer` knows that of some of its parts (Kleene's three values)."""
+    word = condition[0]
+    if word in {"true", "false"}:
+        return bool(word == "true")
+    if word == "not":
+        inner = decide(condition[1], answer)
+        return None if inner is None else not inner
+    if word in {"and", "or"}:
+        values = {decide(part, answer) for part in condition[1:]}
+        decisive = word == "or"
+        if decisive in values:
+            return decisive
+        return None if None in values else not decisive
+    return answer(condition)
+
+
+def atoms(condition: Condition) -> Iterator[Condition]:
+    """The parts that are not built of others."""
+    if condition[0] in {"not", "and", "or"}:
+        for part in condition[1:]:
+            yield from atoms(part)
+    else:
+        yield condition
+
+
+def resolve(condition: Condition, answers: Callable[[str], Condition | None], depth: int = 6) -> Condition:
+    """The condition with each of the engine's own functions replaced by what that function tests."""
+    word = condition[0]
+    if word == "own":
+        found = answers(condition[1]) if depth else None
+        return opaque(condition[1]) if found is None else resolve(found, answers, depth - 1)
+    if word == "not":
+        return negate(resolve(condition[1], answers, depth))
+    if word in {"and", "or"}:
+        parts = [resolve(part, answers, depth) for part in condition[1:]]
+        return every(parts) if word == "and" else some(parts)
+    return condition
+
+
+def about_release(condition: Condition) -> bool:
+    """Whether any part of it depends on the release, or may do so once functions are resolved."""
+    return any(atom[0] in {"has", "accepts", "version", "own"} for atom in atoms(condition))
+
+
+def asks_release(condition: Condition) -> bool:
+    """Whether any part of it is known to depend on the release."""
+    return any(atom[0] in {"has", "accepts", "version"} for atom in atoms(condition))
+
+
+def release_part(condition: Condition) -> Condition:
+    """What a condition says about the release; the rest is left open."""
+    return every(term for term in terms(condition) if about_release(term))
+
+
+def describe(condition: Condition) -> str:
+    """The condition in words, for a reader of a report."""
+    word, *rest = condition
+    if word == "has":
+        return f"hasattr {rest[0]}"
+    if word == "accepts":
+        return f"{rest[0]} accepts {rest[1]}"
+    if word == "version":
+        return f"FlashInfer {rest[0]} {rest[1]}"
+    if word == "not":
+        return f"not ({describe(rest[0])})"
+    if word in {"and", "or"}:
+        return f" {word} ".join(describe(part) for part in rest)
+    return str(rest[0]) if rest else str(word)
+
+
+def from_json(data: list[Any]) -> Condition:
+    """A condition as JSON keeps it, nested lists, back to nested tuples."""
+    return tuple(from_json(part) if isinstance(part, list) else part for part in data)

@@ -1,0 +1,504 @@
+"""What an expression of the engine's source stands for; calls into FlashInfer are noted on the way."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from matrix.engines.conditions import (
+    FALSE,
+    TRUE,
+    Condition,
+    accepts,
+    consistent,
+    every,
+    has,
+    negate,
+    opaque,
+    release_part,
+    some,
+)
+from matrix.engines.scopes import Findings, Frame, Scope, shorten
+from matrix.engines.uses import Arguments, Use, is_private
+from matrix.engines.values import (
+    UNKNOWN,
+    Constant,
+    Container,
+    Either,
+    Function,
+    Local,
+    LocalClass,
+    Member,
+    Mirror,
+    Other,
+    Own,
+    Pairs,
+    Parameters,
+    Release,
+    Row,
+    Symbol,
+    Truth,
+    Value,
+    either,
+    element,
+    is_something,
+    join,
+    one_of,
+    options,
+    truth,
+)
+
+if TYPE_CHECKING:
+    from matrix.engines.config import Engine
+    from matrix.engines.values import Value as _Value
+
+_OPERATORS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+_CONTAINERS = {"List", "list", "Sequence", "Iterable", "Tuple", "tuple", "Dict", "dict", "Mapping", "Set"}
+_TRANSPARENT = {"Optional", "Union", "Annotated", "Final", "ClassVar"}
+
+
+class Expressions:
+    """Evaluates expressions in the scope that is being read.
+
+    Attributes:
+        engine: how this engine differs from others (lazy helpers, version checks).
+        found: what was gathered so far.
+        scope: the names at this line.
+        path: the conditions under which this line is reached.
+        frames: the `try` statements around it, innermost last.
+        quiet: true on the first reading, which only learns what classes and functions hold.
+    """
+
+    def __init__(self, engine: Engine, file: str, module: str, *, is_package: bool) -> None:
+        self.engine = engine
+        self.file = file
+        self.module = module
+        self.package = module if is_package else module.rpartition(".")[0]
+        self.exports: dict[str, dict[str, Value]] = {}
+        self.found = Findings()
+        self.scope = Scope()
+        self.path: list[Condition] = []
+        self.frames: list[Frame] = []
+        self.quiet = True
+        self.inside_call = 0
+
+    # --- noting uses
+
+    def note(
+        self,
+        node: ast.AST,
+        symbol: Symbol,
+        *,
+        kind: str,
+        form: str,
+        condition: Condition = TRUE,
+        arguments: Arguments | None = None,
+        doubt: str = "",
+    ) -> None:
+        """Keep one use, unless the line cannot be reached or this is the first reading."""
+        if self.quiet or not consistent([*self.path, condition]):
+            return
+        line = getattr(node, "lineno", 0)
+        self.found.uses.setdefault(
+            (line, getattr(node, "col_offset", 0), symbol.path, form, condition),
+            Use(
+                file=self.file,
+                line=line,
+                scope=self.scope.qualname,
+                kind="private" if kind == "import" and is_private(symbol.path) else kind,
+                form=form,
+                symbol=symbol.path,
+                via=symbol.via,
+                origin=symbol.line,
+                rescue=symbol.rescue,
+                condition=release_part(every([*self.path, condition])),
+                under=self.under(),
+                guards=tuple(guard for frame in reversed(self.frames) for guard in frame.guards),
+                arguments=arguments,
+                doubt=doubt,
+            ),
+        )
+
+    def under(self) -> str:
+        """The innermost tests around the line that say nothing about the release."""
+        texts = [term for term in self.path if release_part(term) == TRUE]
+        return " and ".join(
+            f"not {term[1][1]}" if term[0] == "not" and term[1][0] == "opaque" else str(term[1])
+            for term in texts[-2:]
+            if term[0] in {"opaque", "not"}
+        )
+
+    def need(self, condition: Condition, exception: str) -> None:
+        """Tell the innermost `try` what its body needs of the release, and what is raised otherwise."""
+        if self.frames:
+            self.frames[-1].needs.append((condition, exception))
+
+    # --- evaluation
+
+    def value(self, node: ast.expr | None) -> Value:
+        """The value of an expression."""
+        if node is None:
+            return UNKNOWN
+        handler = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if handler is not None:
+            result: _Value = handler(node)
+            return result
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.value(child)
+        return UNKNOWN
+
+    def test(self, node: ast.expr) -> Condition:
+        """The condition under which an expression is true."""
+        if isinstance(node, ast.BoolOp):
+            parts: list[Condition] = []
+            depth = len(self.path)
+            for operand in node.values:
+                part = self.test(operand)
+                parts.append(part)
+                self.path.append(part if isinstance(node.op, ast.And) else negate(part))
+            del self.path[depth:]
+            return every(parts) if isinstance(node.op, ast.And) else some(parts)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return negate(self.test(node.operand))
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            return self._comparison(node)
+        return truth(self.value(node), shorten(node))
+
+    def _comparison(self, node: ast.Compare) -> Condition:
+        left, right = self.value(node.left), self.value(node.comparators[0])
+        operator, text = node.ops[0], shorten(node)
+        if isinstance(operator, ast.Is | ast.IsNot | ast.Eq | ast.NotEq) and right == Constant(None):
+            base = shorten(node.left)
+            present = truth(left, f"{base} is not None", absent=is_something)
+            return present if isinstance(operator, ast.IsNot | ast.NotEq) else negate(present)
+        if isinstance(operator, ast.In | ast.NotIn):
+            return self._membership(left, right, text, inside=isinstance(operator, ast.In))
+        sign = _OPERATORS.get(type(operator))
+        if sign and isinstance(left, Release) and (limit := _version_text(right)):
+            return ("version", sign, limit)
+        if isinstance(left, Constant) and isinstance(right, Constant) and sign in {"==", "!="}:
+            return TRUE if (left.value == right.value) == (sign == "==") else FALSE
+        if isinstance(operator, ast.Is | ast.IsNot) and isinstance(right, Constant):
+            same = truth(left, shorten(node.left))
+            wanted = same if right.value else negate(same)
+            return wanted if isinstance(operator, ast.Is) else negate(wanted)
+        if isinstance(operator, ast.NotEq):
+            return negate(opaque(text.replace(" != ", " == ", 1)))
+        return opaque(text)
+
+    def _membership(self, left: Value, right: Value, text: str, *, inside: bool) -> Condition:
+        answers = []
+        for condition, single in options(right):
+            if isinstance(single, Parameters) and isinstance(left, Constant):
+                answers.append(every((condition, accepts(single.path, str(left.value)))))
+            elif isinstance(single, Pairs) and isinstance(left, Constant) and not single.unknown:
+                presence = some(entry[1] for entry in single.entries if entry[0] == left.value)
+                answers.append(every((condition, presence)))
+            else:
+                answers.append(every((condition, opaque(text.replace(" not in ", " in ", 1)))))
+        answer = some(answers)
+        return answer if inside else negate(answer)
+
+    def _constant(self, node: ast.Constant) -> Value:
+        allowed = isinstance(node.value, str | int | float | bool) or node.value is None
+        return Constant(node.value) if allowed else UNKNOWN  # type: ignore[arg-type]
+
+    def _name(self, node: ast.Name) -> Value:
+        found = self.scope.find(node.id)
+        return Other(node.id) if found is None else found
+
+    def _attribute(self, node: ast.Attribute) -> Value:
+        base = self.value(node.value)
+        result = self.attribute(node, base, node.attr)
+        if isinstance(result, Member) and not isinstance(base, Member):
+            self.found.members.setdefault((result.enum, result.name), set()).add(node.lineno)
+        if isinstance(node.ctx, ast.Load) and not self.inside_call:
+            self._note_read(node, result)
+        return result
+
+    def _note_read(self, node: ast.Attribute, value: Value) -> None:
+        for condition, single in options(value):
+            if isinstance(single, Symbol) and "()" not in single.path:
+                self.need(has(single.path), "AttributeError")
+                self.note(node, single, kind="import", form="attribute", condition=condition)
+
+    def attribute(self, node: ast.Attribute, base: Value, name: str) -> Value:
+        """What `base.name` stands for."""
+        results: list[tuple[Condition, Value]] = []
+        key = f"{shorten(node.value)}.{name}"
+        local = self.scope.find(key)
+        if local is not None:
+            return local
+        for condition, single in options(base):
+            results.append((condition, self._single_attribute(single, name)))
+        return either(results)
+
+    def _single_attribute(self, base: Value, name: str) -> Value:
+        if isinstance(base, Symbol):
+            if name == "__version__" and "." not in base.path:
+                return Release()
+            if base.path.count("()") > 1:
+                return UNKNOWN
+            return Symbol(f"{base.path}.{name}", base.via if base.via == "lazy" else "attribute", base.line)
+        if isinstance(base, Mirror):
+            return Member(base.enum, name)
+        if isinstance(base, Member) and name == "value":
+            return base
+        if isinstance(base, Local):
+            found = self.found.attribute(base.name, name)
+            if found is not None:
+                return found
+            return self._method(base.name, name)
+        if isinstance(base, Own) and ":" not in base.path:
+            return self.own(base.path, name)
+        if isinstance(base, Parameters) and name in {"parameters", "args", "keys"}:
+            return base
+        if isinstance(base, Release) and name in {"release", "base_version", "public"}:
+            return base
+        return UNKNOWN
+
+    def _method(self, cls: str, name: str) -> Value:
+        info = self.found.classes.get(cls)
+        if info is None:
+            return UNKNOWN
+        if name in info.methods:
+            return Function(f"{cls}.{name}")
+        for base in info.bases:
+            if isinstance(base, LocalClass) and base.name != cls:
+                return self._method(base.name, name)
+            if isinstance(base, Symbol):
+                return Symbol(f"{base.path}().{name}", "attribute", base.line)
+        return UNKNOWN
+
+    def own(self, module: str, name: str) -> Value:
+        """A name of another file of the engine, where an earlier reading found out what it is."""
+        self.found.own_imports.add(f"{module}:{name}")
+        known = self.exports.get(module, {})
+        return known.get(name, Own(f"{module}:{name}"))
+
+    def _subscript(self, node: ast.Subscript) -> Value:
+        base, index = self.value(node.value), self.value(node.slice)
+        results: list[tuple[Condition, Value]] = []
+        for condition, single in options(base):
+            if isinstance(single, Pairs) and isinstance(index, Constant):
+                results += [
+                    (every((condition, present)), value)
+                    for key, present, value in single.entries
+                    if key == index.value
+                ] or [(condition, UNKNOWN)]
+            elif isinstance(single, Row) and isinstance(index, Constant) and isinstance(index.value, int):
+                inside = -len(single.elements) <= index.value < len(single.elements)
+                results.append((condition, single.elements[index.value] if inside else UNKNOWN))
+            elif isinstance(single, Symbol):
+                results.append((condition, UNKNOWN))
+            else:
+                results.append((condition, element(single)))
+        return either(results)
+
+    def _boolop(self, node: ast.BoolOp) -> Value:
+        first = self.value(node.values[0])
+        if isinstance(node.op, ast.Or) and not isinstance(first, Truth):
+            others = [self.value(item) for item in node.values[1:]]
+            return one_of(item for item in (first, *others) if not isinstance(item, Other))
+        return Truth(self.test(node))
+
+    def _unaryop(self, node: ast.UnaryOp) -> Value:
+        return Truth(self.test(node)) if isinstance(node.op, ast.Not) else self._plain(node)
+
+    def _plain(self, node: ast.expr) -> Value:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.value(child)
+        return UNKNOWN
+
+    def _compare(self, node: ast.Compare) -> Value:
+        return Truth(self.test(node)) if len(node.ops) == 1 else self._plain(node)
+
+    def _ifexp(self, node: ast.IfExp) -> Value:
+        condition = self.test(node.test)
+        self.path.append(condition)
+        then = self.value(node.body)
+        self.path[-1] = negate(condition)
+        other = self.value(node.orelse)
+        self.path.pop()
+        return join(condition, then, other)
+
+    def _namedexpr(self, node: ast.NamedExpr) -> Value:
+        value = self.value(node.value)
+        self.scope.names[node.target.id] = value
+        return value
+
+    def _dict(self, node: ast.Dict) -> Value:
+        pairs = Pairs()
+        for key, item in zip(node.keys, node.values, strict=True):
+            value = self.value(item)
+            if key is None:
+                pairs = pairs.merge(spread(value, shorten(item)))
+            elif isinstance(key, ast.Constant) and isinstance(key.value, str):
+                pairs = pairs.put(key.value, value)
+            else:
+                self.value(key)
+                pairs = Pairs(pairs.entries, "keys that are not literal")
+        return pairs
+
+    def _tuple(self, node: ast.Tuple) -> Value:
+        return self._row(node)
+
+    def _list(self, node: ast.List) -> Value:
+        return self._row(node)
+
+    def _set(self, node: ast.Set) -> Value:
+        return self._row(node)
+
+    def _row(self, node: ast.Tuple | ast.List | ast.Set) -> Value:
+        items = tuple(self.value(item) for item in node.elts)
+        return Container(UNKNOWN) if any(isinstance(item, ast.Starred) for item in node.elts) else Row(items)
+
+    def _joinedstr(self, node: ast.JoinedStr) -> Value:
+        return self._plain(node)
+
+    def _comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+    ) -> None:
+        for part in node.generators:
+            self.bind(part.target, element(self.value(part.iter)))
+            for condition in part.ifs:
+                self.test(condition)
+
+    def bind(self, target: ast.expr, value: Value) -> None:
+        """Assign a value to a target; statements know how."""
+        raise NotImplementedError
+
+    def _inner(self) -> Scope:
+        outer = self.scope
+        self.scope = Scope(
+            parent=outer, qualname=outer.qualname, cls=outer.cls, self_name=outer.self_name
+        )
+        return outer
+
+    def _listcomp(self, node: ast.ListComp) -> Value:
+        outer = self._inner()
+        self._comprehension(node)
+        item = self.value(node.elt)
+        self.scope = outer
+        return Container(item)
+
+    _setcomp = _generatorexp = _listcomp
+
+    def _dictcomp(self, node: ast.DictComp) -> Value:
+        outer = self._inner()
+        self._comprehension(node)
+        self.value(node.key)
+        item = self.value(node.value)
+        self.scope = outer
+        filtered = self._filtered(node)
+        return filtered if filtered is not None else Container(item)
+
+    def _filtered(self, node: ast.DictComp) -> Value | None:
+        """`{k: v for k, v in d.items() if k in signature(f).parameters}` keeps what `f` accepts."""
+        part = node.generators[0]
+        source = part.iter
+        if not (
+            len(node.generators) == 1
+            and isinstance(source, ast.Call)
+            and isinstance(source.func, ast.Attribute)
+            and source.func.attr == "items"
+            and isinstance(node.key, ast.Name)
+        ):
+            return None
+        pairs = self.value(source.func.value)
+        if not isinstance(pairs, Pairs):
+            return None
+        for condition in part.ifs:
+            gate = (
+                self.value(condition.comparators[0])
+                if isinstance(condition, ast.Compare) and isinstance(condition.ops[0], ast.In)
+                else UNKNOWN
+            )
+            if not isinstance(gate, Parameters):
+                return Pairs(pairs.entries, f"a filter: {shorten(condition)}")
+            pairs = Pairs(
+                tuple((key, every((c, accepts(gate.path, key))), v) for key, c, v in pairs.entries),
+                pairs.unknown,
+            )
+        return pairs
+
+    def _lambda(self, node: ast.Lambda) -> Value:
+        outer, frames, self.frames = self._inner(), self.frames, []
+        for argument in node.args.args:
+            self.scope.names[argument.arg] = UNKNOWN
+        self.value(node.body)
+        self.scope, self.frames = outer, frames
+        return Other(shorten(node))
+
+    def _starred(self, node: ast.Starred) -> Value:
+        self.value(node.value)
+        return UNKNOWN
+
+    # --- annotations
+
+    def annotated(self, node: ast.expr | None) -> Value:
+        """An instance of what an annotation names, where that is certain."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            try:
+                node = ast.parse(node.value, mode="eval").body
+            except SyntaxError:
+                return UNKNOWN
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            return self._union([node.left, node.right])
+        if isinstance(node, ast.Subscript):
+            name = shorten(node.value).rpartition(".")[2]
+            inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            if name in _CONTAINERS:
+                item = self.annotated(inner[-1] if name in {"Dict", "dict", "Mapping"} else inner[0])
+                return UNKNOWN if item == UNKNOWN else Container(item)
+            return self._union(inner) if name in _TRANSPARENT else UNKNOWN
+        if isinstance(node, ast.Name | ast.Attribute):
+            return self._instance(node)
+        return UNKNOWN
+
+    def _union(self, members: list[ast.expr]) -> Value:
+        found = [
+            self.annotated(member)
+            for member in members
+            if not (isinstance(member, ast.Constant) and member.value is None)
+        ]
+        return UNKNOWN if UNKNOWN in found else one_of(found)
+
+    def _instance(self, node: ast.Name | ast.Attribute) -> Value:
+        quiet, self.quiet = self.quiet, True
+        value = self.value(node)
+        self.quiet = quiet
+        results: list[tuple[Condition, Value]] = []
+        for condition, single in options(value):
+            if isinstance(single, Symbol) and "()" not in single.path:
+                results.append((condition, Symbol(f"{single.path}()", single.via, single.line)))
+            elif isinstance(single, LocalClass):
+                results.append((condition, Local(single.name)))
+        return either(results) if results else UNKNOWN
+
+
+def spread(value: Value, text: str) -> Pairs:
+    """A value used as `**value`: its keys where they are known."""
+    if isinstance(value, Pairs):
+        return value
+    if isinstance(value, Either):
+        result: Pairs | None = None
+        for condition, single in value.options:
+            part = spread(single, text) if single != Constant(None) else Pairs()
+            placed = Pairs(tuple((k, every((condition, c)), v) for k, c, v in part.entries), part.unknown)
+            result = placed if result is None else Pairs(result.entries + placed.entries,
+                                                         result.unknown or placed.unknown)
+        return result or Pairs()
+    return Pairs(unknown=f"**{text}")
+
+
+def _version_text(value: Value) -> str:
+    """The version that a comparison names."""
+    if isinstance(value, Constant) and isinstance(value.value, str):
+        return value.value
+    if isinstance(value, Row) and all(isinstance(item, Constant) for item in value.elements):
+        return ".".join(str(item.value) for item in value.elements if isinstance(item, Constant))
+    return ""
+

@@ -1,0 +1,336 @@
+"""An engine at one release (or a checkout of it): all uses of FlashInfer, linked across its files."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import os
+import re
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matrix.engines.conditions import Condition, release_part, resolve
+from matrix.engines.extract import FileFacts, read_file, value_from_json
+from matrix.engines.pins import Pins, read_pins
+from matrix.engines.uses import Guard, Use
+from matrix.engines.values import Value
+from matrix.releases.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from matrix.engines.config import Engine
+    from matrix.releases.tree import Tree
+
+_IMPORTS = re.compile(rb"^[ \t]*from[ \t]+([\w.]+)[ \t]+import\b", re.MULTILINE)
+_ROUNDS = 3
+_PARALLEL_FROM = 24
+_CHUNK = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineRelease:
+    """What one release of an engine asks of FlashInfer.
+
+    Attributes:
+        engine: the engine's name.
+        release: its version; for a checkout what its metadata says, or `checkout`.
+        pins: which FlashInfer it wants.
+        uses: every use, by file and line.
+        problems: files that could not be read, each with the reason.
+        files: how many files were looked at.
+    """
+
+    engine: str
+    release: str
+    pins: Pins
+    uses: tuple[Use, ...]
+    problems: tuple[tuple[str, str], ...] = ()
+    files: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """As the cache keeps it."""
+        return {
+            "engine": self.engine,
+            "release": self.release,
+            "pins": self.pins.to_json(),
+            "uses": [use.to_json() for use in self.uses],
+            "problems": self.problems,
+            "files": self.files,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> EngineRelease:
+        """Read back what `to_json` wrote."""
+        return cls(
+            engine=data["engine"],
+            release=data["release"],
+            pins=Pins.from_json(data["pins"]),
+            uses=tuple(Use.from_json(use) for use in data["uses"]),
+            problems=tuple((name, why) for name, why in data["problems"]),
+            files=data["files"],
+        )
+
+
+@lru_cache
+def fingerprint() -> str:
+    """Of the code and data that read sources: what another version of them kept is not used."""
+    here = Path(__file__).parent
+    names = ("calls", "conditions", "config", "expressions", "extract", "pins", "release", "scopes", "statements",
+             "uses", "values")
+    digest = hashlib.sha256()
+    for path in (*(here / f"{name}.py" for name in names), *sorted(here.rglob("*.toml"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class _File:
+    name: str
+    module: str
+    digest: str
+
+
+class _Facts:
+    """Facts of files, kept by content."""
+
+    def __init__(self, tree: Tree, root: str, engine: Engine, store: Store) -> None:
+        self.tree, self.root, self.engine, self.store = tree, root, engine, store
+        self.contents: dict[str, bytes] = {}
+
+    def content(self, file: _File) -> bytes:
+        if file.name not in self.contents:
+            name = self.root + file.name
+            self.contents[file.name] = self.tree.read([name])[name]
+        return self.contents[file.name]
+
+    def read(self, files: Iterable[_File], exports: Mapping[str, dict[str, Any]]) -> dict[str, FileFacts]:
+        """The facts of each file, by module; what is not kept is read, on all cores where it is much."""
+        found: dict[str, FileFacts] = {}
+        jobs: list[tuple[_File, dict[str, Any]]] = []
+        for file in files:
+            kept = self.store.read("engine-files", self._key(file, exports))
+            if kept is None:
+                jobs.append((file, dict(exports)))
+            else:
+                found[file.module] = FileFacts.from_json(json.loads(kept))
+        for (file, given), facts in zip(jobs, self._run(jobs), strict=True):
+            found[file.module] = facts
+            data = json.dumps(facts.to_json(), separators=(",", ":")).encode()
+            self.store.write("engine-files", self._key(file, given), data)
+        return found
+
+    def _key(self, file: _File, exports: Mapping[str, dict[str, Any]]) -> str:
+        parts = [fingerprint(), self.engine.name, file.module, file.name, file.digest, json.dumps(exports, sort_keys=True)]
+        digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        return f"{digest[:2]}/{digest[2:]}.json"
+
+    def _run(self, jobs: list[tuple[_File, dict[str, Any]]]) -> Iterator[FileFacts]:
+        tasks = [
+            (self.content(file), file.name, file.module, self.engine, exports) for file, exports in jobs
+        ]
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if len(tasks) < _PARALLEL_FROM or cores < 2:
+            yield from map(_task, tasks)
+            return
+        with ProcessPoolExecutor(min(cores, 8)) as pool:
+            yield from pool.map(_task, tasks, chunksize=_CHUNK)
+
+
+def _task(task: tuple[bytes, str, str, Engine, dict[str, Any]]) -> FileFacts:
+    source, name, module, engine, exports = task
+    values: dict[str, dict[str, Value]] = {
+        other: {key: value_from_json(value) for key, value in names.items()} for other, names in exports.items()
+    }
+    return read_file(source, name, module, engine, exports=values)
+
+
+def read_engine(tree: Tree, engine: Engine, *, release: str = "", store: Store | None = None) -> EngineRelease:
+    """Read an engine out of a wheel, an unpacked wheel or a checkout.
+
+    Args:
+        tree: where its files are.
+        engine: its rules.
+        release: its version where that is known; else its metadata says it.
+        store: where results are kept by content.
+    """
+    store = store or Store()
+    root = find_root(tree, engine)
+    names = [name for name in tree.members() if name.endswith(".py") and name.startswith(root)]
+    names = [name for name in names if not _left_out(name[len(root) :], engine)]
+    screening = _Screening(store, engine)
+    kinds = screening.look(tree, names)
+    files = {
+        name: _File(name[len(root) :], _module(name[len(root) :]), digest) for name, (digest, _) in kinds.items()
+    }
+    strong = [files[name] for name, (_, kind) in kinds.items() if kind is None]
+    weak = {files[name]: kind for name, (_, kind) in kinds.items() if kind}
+    facts = _linked(_Facts(tree, root, engine, store), strong, weak)
+    uses, problems = _assemble(facts, files.values())
+    pins = read_pins(tree, root, engine, {m: f.pins for m, f in facts.items() if f.pins})
+    return EngineRelease(
+        engine=engine.name,
+        release=release or pins.release or "checkout",
+        pins=pins,
+        uses=tuple(uses),
+        problems=tuple(problems),
+        files=len(names),
+    )
+
+
+def _linked(reader: _Facts, strong: list[_File], weak: dict[_File, tuple[str, ...]]) -> dict[str, FileFacts]:
+    """Read the files that name FlashInfer, then again those that import such names from them."""
+    facts = reader.read(strong, {})
+    given: dict[str, dict[str, Any]] = {}
+    by_module = {file.module: file for file in (*strong, *weak)}
+    for _ in range(_ROUNDS):
+        exports = {module: found.exports for module, found in facts.items() if found.exports}
+        by_end: dict[str, dict[str, dict[str, Any]]] = {}
+        for module, names in exports.items():
+            by_end.setdefault(module.rpartition(".")[2], {})[module] = names
+        groups: dict[str, tuple[dict[str, Any], list[_File]]] = {}
+        for module, file in by_module.items():
+            if module in facts:
+                wanted = _wanted(facts[module].needs, exports)
+            else:
+                near = {m: e for end in weak[file] for m, e in by_end.get(end, {}).items()}
+                wanted = _mentioned(reader.content(file), near) if near else {}
+            if wanted and given.get(module) != wanted:
+                given[module] = wanted
+                groups.setdefault(json.dumps(wanted, sort_keys=True), (wanted, []))[1].append(file)
+        if not groups:
+            break
+        for wanted, files in groups.values():
+            facts |= reader.read(files, wanted)
+    return facts
+
+
+def _wanted(needs: Iterable[str], exports: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    wanted: dict[str, dict[str, Any]] = {}
+    for need in needs:
+        module, _, name = need.partition(":")
+        if name in exports.get(module, {}):
+            wanted.setdefault(module, {})[name] = exports[module][name]
+    return wanted
+
+
+def _mentioned(content: bytes, exports: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The exports whose names stand in a file that has not been read yet."""
+    wanted: dict[str, dict[str, Any]] = {}
+    for module, names in exports.items():
+        for name, value in names.items():
+            if name.encode() in content:
+                wanted.setdefault(module, {})[name] = value
+    return wanted
+
+
+def _assemble(
+    facts: dict[str, FileFacts], files: Iterable[_File]
+) -> tuple[list[Use], list[tuple[str, str]]]:
+    paths = {file.module: file.name for file in files}
+    probes = {f"{module}:{name}": condition for module, found in facts.items() for name, condition in found.probes.items()}
+    by_name: dict[str, list[Condition]] = {}
+    for path, condition in probes.items():
+        by_name.setdefault(path.partition(":")[2], []).append(condition)
+
+    def answers(path: str) -> Condition | None:
+        same = by_name.get(path.partition(":")[2], [])
+        return probes.get(path) or (same[0] if len(same) == 1 else None)
+
+    uses: list[Use] = []
+    problems: list[tuple[str, str]] = []
+    for module, found in facts.items():
+        if found.problem:
+            problems.append((paths[module], found.problem))
+        uses += [replace(use, condition=release_part(resolve(use.condition, answers))) for use in found.uses]
+        uses += _mirrored(module, found, facts, paths)
+    return sorted(uses, key=lambda use: (use.file, use.line, use.symbol)), sorted(problems)
+
+
+def _mirrored(
+    module: str, found: FileFacts, facts: dict[str, FileFacts], paths: dict[str, str]
+) -> Iterator[Use]:
+    for enum, members in found.mirrors.items():
+        for name, (value, line) in members.items():
+            key = f"{enum}.{name}"
+            yield Use(
+                file=paths[module],
+                line=line,
+                kind="enum",
+                form="mirror",
+                symbol=enum,
+                member=(name, value),
+                used=any(key in other.passed for other in facts.values()),
+                references=tuple(
+                    f"{paths[other]}:{number}"
+                    for other, there in facts.items()
+                    for number in there.references.get(key, ())
+                ),
+            )
+
+
+class _Screening:
+    """Which contents are worth reading, kept by content so that a wheel's known files are not fetched again.
+
+    For each content: None where it names FlashInfer as a package, else the last parts of the modules that it
+    imports from, by which it may lead to a file that does.
+    """
+
+    def __init__(self, store: Store, engine: Engine) -> None:
+        self.store, self.engine = store, engine
+        self.key = f"{fingerprint()}-{engine.name}.json"
+        kept = store.read("engine-screening", self.key)
+        self.known: dict[str, list[str] | None] = json.loads(kept) if kept else {}
+        provider = re.escape(engine.provider.encode())
+        mirrors = "|".join(engine.mirrors).encode()
+        self.strong = re.compile(
+            rb"(?<![\w.])" + provider + rb"(?=[.\s\"',)\]:]|[-_]python)|\bclass (?:" + mirrors + rb")\b"
+        )
+
+    def look(self, tree: Tree, names: list[str]) -> dict[str, tuple[str, tuple[str, ...] | None]]:
+        members = tree.members()
+        unread = [name for name in names if members[name].sha256 not in self.known]
+        fresh: dict[str, str] = {}
+        for name, content in tree.read(unread).items():
+            digest = members[name].sha256 or hashlib.sha256(content).hexdigest()
+            fresh[name] = digest
+            if digest not in self.known:
+                self.known[digest] = self._kind(content)
+        if fresh:
+            self.store.write(
+                "engine-screening", self.key, json.dumps(self.known, separators=(",", ":")).encode()
+            )
+        found = {}
+        for name in names:
+            digest = fresh.get(name) or members[name].sha256 or ""
+            kind = self.known[digest]
+            found[name] = (digest, None if kind is None else tuple(kind))
+        return found
+
+    def _kind(self, content: bytes) -> list[str] | None:
+        if self.strong.search(content):
+            return None
+        ends = {found.rpartition(b".")[2].decode() for found in _IMPORTS.findall(content)}
+        return sorted(ends - {""})
+
+
+def find_root(tree: Tree, engine: Engine) -> str:
+    """The folder inside a tree that holds the engine's package, with a trailing slash; empty for the top."""
+    marker = f"{engine.package}/__init__.py"
+    places = [name[: -len(marker)] for name in tree.members() if f"/{name}".endswith(f"/{marker}")]
+    return min(places, key=lambda place: (place.count("/"), len(place)), default="")
+
+
+def _left_out(name: str, engine: Engine) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in engine.leave_out)
+
+
+def _module(name: str) -> str:
+    return name.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+
+
+__all__ = ["EngineRelease", "Guard", "find_root", "fingerprint", "read_engine"]

@@ -1,0 +1,473 @@
+"""Statements of the engine's source: imports, branches, `try`, assignments, functions and classes."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from matrix.engines.calls import Calls
+from matrix.engines.conditions import FALSE, TRUE, Condition, every, has, negate, opaque, release_part
+from matrix.engines.scopes import ClassInfo, Frame, Scope, shorten
+from matrix.engines.uses import CATCHES, Guard
+from matrix.engines.values import (
+    NOTHING,
+    UNKNOWN,
+    Constant,
+    Container,
+    Function,
+    Local,
+    LocalClass,
+    Mirror,
+    Other,
+    Own,
+    Pairs,
+    Release,
+    Row,
+    Symbol,
+    Value,
+    element,
+    join,
+    one_of,
+    options,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_ENUM_BASES = {"Enum", "IntEnum", "IntFlag", "Flag", "StrEnum"}
+_MAX_UNROLL = 24
+
+
+class Statements(Calls):
+    """Reads statements in order; `run` says whether the end of a block is reached."""
+
+    deferred: list[Callable[[], None]]
+
+    def run(self, body: Sequence[ast.stmt]) -> bool:
+        """Read a block; False where it always leaves by return, raise, continue or break."""
+        depth = len(self.path)
+        for statement in body:
+            handler = getattr(self, f"_run_{type(statement).__name__.lower()}", None)
+            if handler is None:
+                self._run_other(statement)
+            elif handler(statement) is False:
+                del self.path[depth:]
+                return False
+        del self.path[depth:]
+        return True
+
+    def _run_other(self, node: ast.stmt) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.value(child)
+
+    # --- leaving a block
+
+    def _run_return(self, node: ast.Return) -> bool:
+        value = self.value(node.value) if node.value else NOTHING
+        if self.scope.qualname:
+            self.found.returns.setdefault(self.scope.qualname, []).append((every(self.path), value))
+        return False
+
+    def _run_raise(self, node: ast.Raise) -> bool:
+        self._run_other(node)
+        return False
+
+    def _run_continue(self, _: ast.Continue) -> bool:
+        return False
+
+    def _run_break(self, _: ast.Break) -> bool:
+        return False
+
+    def _run_assert(self, node: ast.Assert) -> None:
+        self.path.append(self.test(node.test))
+
+    # --- imports
+
+    def _run_import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            root = alias.name.split(".")[0]
+            name = alias.asname or root
+            if root == self.engine.provider:
+                symbol = Symbol(alias.name, "import", node.lineno)
+                self.need(has(alias.name), "ImportError")
+                self.note(node, symbol, kind="import", form="module")
+                self.scope.names[name] = symbol if alias.asname else Symbol(root, "import", node.lineno)
+            elif root == self.module.split(".")[0]:
+                self.scope.names[name] = Own(alias.name if alias.asname else root)
+            else:
+                self.scope.names[name] = Other(name)
+
+    def _run_importfrom(self, node: ast.ImportFrom) -> None:
+        module = self._absolute(node)
+        root = module.split(".")[0]
+        for alias in node.names:
+            name = alias.asname or alias.name
+            if alias.name == "*":
+                if root == self.engine.provider:
+                    self.note(node, Symbol(module, "import", node.lineno), kind="import", form="star")
+                for exported, value in self.exports.get(module, {}).items():
+                    self.scope.names[exported] = value
+                    self.found.own_imports.add(f"{module}:{exported}")
+            elif root == self.engine.provider and not node.level:
+                symbol = Symbol(f"{module}.{alias.name}", "import", node.lineno)
+                if alias.name == "__version__":
+                    self.scope.names[name] = Release()
+                    continue
+                self.need(has(symbol.path), "ImportError")
+                self.note(node, symbol, kind="import", form="from")
+                self.scope.names[name] = symbol
+            elif root == self.module.split(".")[0]:
+                self.scope.names[name] = self.own(module, alias.name)
+            else:
+                self.scope.names[name] = Other(name)
+
+    def _absolute(self, node: ast.ImportFrom) -> str:
+        if not node.level:
+            return node.module or ""
+        parts = self.package.split(".")
+        parts = parts[: len(parts) - node.level + 1]
+        return ".".join([*parts, *([node.module] if node.module else [])])
+
+    # --- branches
+
+    def _branch(self, condition: Condition, body: Sequence[ast.stmt]) -> tuple[dict[str, Value], bool]:
+        before = dict(self.scope.names)
+        self.path.append(condition)
+        goes_on = self.run(body)
+        self.path.pop()
+        after, self.scope.names = self.scope.names, before
+        return after, goes_on
+
+    def _merge(
+        self, condition: Condition, then: tuple[dict[str, Value], bool], other: tuple[dict[str, Value], bool]
+    ) -> bool:
+        if then[1] and other[1]:
+            names = {}
+            for name in {**then[0], **other[0]}:
+                first, second = then[0].get(name), other[0].get(name)
+                names[name] = first if first is second and first else join(condition, first, second)
+            self.scope.names = names
+            return True
+        if then[1] or other[1]:
+            self.scope.names = then[0] if then[1] else other[0]
+            self.path.append(condition if then[1] else negate(condition))
+            return True
+        return False
+
+    def _run_if(self, node: ast.If) -> bool:
+        if shorten(node.test).rpartition(".")[2] == "TYPE_CHECKING":
+            quiet, self.quiet = self.quiet, True
+            self.run(node.body)
+            self.quiet = quiet
+            return self.run(node.orelse) if node.orelse else True
+        condition = self.test(node.test)
+        then = self._branch(condition, node.body) if condition != FALSE else (self.scope.names, False)
+        other = (
+            self._branch(negate(condition), node.orelse)
+            if condition != TRUE
+            else (dict(self.scope.names), False)
+        )
+        return self._merge(condition, then, other)
+
+    def _run_match(self, node: ast.Match) -> None:
+        self.value(node.subject)
+        for number, case in enumerate(node.cases):
+            condition = opaque(f"case {number} of match {shorten(node.subject)}")
+            then = self._branch(condition, case.body)
+            self._merge(condition, then, (dict(self.scope.names), True))
+            self.path = [term for term in self.path if term not in {condition, negate(condition)}]
+
+    def _run_for(self, node: ast.For | ast.AsyncFor) -> bool:
+        items = self.value(node.iter)
+        if isinstance(items, Row) and 0 < len(items.elements) <= _MAX_UNROLL and not node.orelse:
+            return self._unrolled(node, items)
+        self.bind(node.target, element(items))
+        return self._loop(node.body, node.orelse, f"line {node.lineno} loops")
+
+    _run_asyncfor = _run_for
+
+    def _unrolled(self, node: ast.For | ast.AsyncFor, items: Row) -> bool:
+        for item in items.elements:
+            self.bind(node.target, item)
+            for statement in node.body:
+                handler = getattr(self, f"_run_{type(statement).__name__.lower()}", self._run_other)
+                if handler(statement) is False:
+                    break
+        return True
+
+    def _run_while(self, node: ast.While) -> bool:
+        self.test(node.test)
+        return self._loop(node.body, node.orelse, f"line {node.lineno} loops")
+
+    def _loop(self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], text: str) -> bool:
+        condition = opaque(text)
+        after, _ = self._branch(condition, body)
+        self._merge(condition, (after, True), (dict(self.scope.names), True))
+        return self.run(orelse) if orelse else True
+
+    def _run_with(self, node: ast.With | ast.AsyncWith) -> bool:
+        guards: tuple[Guard, ...] = ()
+        for item in node.items:
+            call = item.context_expr
+            if isinstance(call, ast.Call) and shorten(call.func).rpartition(".")[2] == "suppress":
+                names = tuple(shorten(argument).rpartition(".")[2] for argument in call.args)
+                guards = (Guard(catches=names, raises=False, does="suppressed", line=node.lineno),)
+                continue
+            value = self.value(call)
+            if item.optional_vars is not None:
+                self.bind(item.optional_vars, value)
+        if not guards:
+            return self.run(node.body)
+        return self._guarded(node.body, guards, [])
+
+    _run_asyncwith = _run_with
+
+    def _run_try(self, node: ast.Try) -> bool:
+        guards = tuple(self._guard(handler) for handler in node.handlers)
+        goes_on = self._guarded(node.body, guards, node.handlers, node.orelse)
+        return self.run(node.finalbody) and goes_on if node.finalbody else goes_on
+
+    _run_trystar = _run_try
+
+    def _guard(self, handler: ast.ExceptHandler) -> Guard:
+        catches: list[str] = []
+        if handler.type is None:
+            catches = ["*"]
+        else:
+            value = self.value(handler.type)
+            for single in value.elements if isinstance(value, Row) else (value,):
+                text = single.text if isinstance(single, Other) else ""
+                catches.append(text.rpartition(".")[2] or shorten(handler.type).rpartition(".")[2])
+        return Guard(
+            catches=tuple(catches),
+            raises=any(isinstance(item, ast.Raise) for item in handler.body),
+            does="; ".join(shorten(item, 60) for item in handler.body)[:160],
+            line=handler.lineno,
+        )
+
+    def _guarded(
+        self,
+        body: Sequence[ast.stmt],
+        guards: tuple[Guard, ...],
+        handlers: Sequence[ast.ExceptHandler],
+        orelse: Sequence[ast.stmt] = (),
+    ) -> bool:
+        frame = Frame(guards)
+        before = dict(self.scope.names)
+        self.frames.append(frame)
+        depth = len(self.path)
+        goes_on = self.run(body)
+        self.frames.pop()
+        del self.path[depth:]
+        rescued = [
+            need
+            for need, exception in frame.needs
+            if any(not CATCHES[exception].isdisjoint(guard.catches) for guard in guards)
+        ]
+        line = guards[0].line if guards else 0
+        ok = every([*rescued, opaque(f"the try before line {line} goes through")])
+        if goes_on and orelse:
+            self.path.append(ok)
+            goes_on = self.run(orelse)
+            del self.path[depth:]
+        after = (self.scope.names, goes_on)
+        started = after[0]
+        for handler in handlers:
+            self.scope.names = {**{name: value for name, value in started.items() if name in before}, **before}
+            if handler.name:
+                self.scope.names[handler.name] = Other(handler.name)
+            branch = self._branch(negate(ok), handler.body)
+            if branch[1]:
+                self.scope.names = dict(after[0])
+                if after[1]:
+                    names = {}
+                    for name in {**after[0], **branch[0]}:
+                        first, second = after[0].get(name), branch[0].get(name)
+                        names[name] = first if first is second and first else join(ok, first, second)
+                    after = (names, True)
+                else:
+                    after = branch
+        self.scope.names = after[0]
+        if not handlers and not after[1]:
+            return True
+        return after[1]
+
+    # --- assignments
+
+    def _run_assign(self, node: ast.Assign) -> None:
+        value = self.value(node.value)
+        for target in node.targets:
+            self.bind(target, value)
+
+    def _run_annassign(self, node: ast.AnnAssign) -> None:
+        value = self.value(node.value) if node.value else UNKNOWN
+        if isinstance(value, Other) or value in {NOTHING, Row(), Pairs()}:
+            declared = self.annotated(node.annotation)
+            value = declared if declared != UNKNOWN else value
+        self.bind(node.target, value)
+
+    def _run_augassign(self, node: ast.AugAssign) -> None:
+        value = self.value(node.value)
+        if isinstance(node.op, ast.BitOr) and isinstance(value, Pairs):
+            known = self.value(ast.copy_location(_loaded(node.target), node))
+            if isinstance(known, Pairs):
+                self.bind(node.target, known.merge(value))
+                return
+        if isinstance(node.target, ast.Name):
+            self.scope.names[node.target.id] = UNKNOWN
+
+    def _run_delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+                known = self.value(target.value)
+                if isinstance(known, Pairs):
+                    self.bind(target.value, known.drop(str(target.slice.value)))
+
+    def _run_global(self, node: ast.Global) -> None:
+        self.scope.declared_global.update(node.names)
+
+    def bind(self, target: ast.expr, value: Value) -> None:
+        """Assign a value to a name, attribute, element or several of them."""
+        if isinstance(target, ast.Name):
+            self._bind_name(target.id, value)
+        elif isinstance(target, ast.Attribute):
+            self._bind_attribute(target, value)
+        elif isinstance(target, ast.Subscript):
+            self._bind_element(target, value)
+        elif isinstance(target, ast.Tuple | ast.List):
+            known = value.elements if isinstance(value, Row) else ()
+            for number, part in enumerate(target.elts):
+                fits = len(known) == len(target.elts)
+                inner = known[number] if fits else element(value)
+                self.bind(part.value if isinstance(part, ast.Starred) else part, inner)
+
+    def _bind_name(self, name: str, value: Value) -> None:
+        self.scope.names[name] = value
+        if name in self.scope.declared_global:
+            self.found.globals.setdefault(name, []).append((release_part(every(self.path)), value))
+        elif self.scope.cls and not self.scope.self_name:
+            self.found.classes[self.scope.cls].learn(name, TRUE, value)
+
+    def _bind_attribute(self, target: ast.Attribute, value: Value) -> None:
+        base = self.value(target.value)
+        for _, single in options(base):
+            if isinstance(single, Local) and single.name in self.found.classes:
+                self.found.classes[single.name].learn(target.attr, release_part(every(self.path)), value)
+            elif isinstance(single, Symbol):
+                self.found.patched.add(target.attr)
+        self.scope.names[f"{shorten(target.value)}.{target.attr}"] = value
+
+    def _bind_element(self, target: ast.Subscript, value: Value) -> None:
+        known = self.value(target.value)
+        key = self.value(target.slice)
+        if isinstance(known, Pairs):
+            if isinstance(key, Constant) and isinstance(key.value, str):
+                self.bind(target.value, known.put(key.value, value))
+            elif known.entries:
+                self.bind(target.value, Pairs(known.entries, f"keys from {shorten(target.slice)}"))
+            else:
+                self.bind(target.value, Container(value))
+        elif isinstance(known, Container | Row):
+            item = element(known)
+            self.bind(target.value, Container(value if item == UNKNOWN else one_of((item, value))))
+
+    # --- functions and classes
+
+    def _run_functiondef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        for decorator in node.decorator_list:
+            self.value(decorator)
+        for default in (*node.args.defaults, *(item for item in node.args.kw_defaults if item)):
+            self.value(default)
+        outer = self.scope
+        nested = bool(outer.qualname) and not (outer.cls and not outer.self_name)
+        is_method = bool(outer.cls) and not outer.self_name and not nested
+        prefix = outer.qualname or outer.cls
+        qualname = f"{prefix}.{node.name}" if prefix else node.name
+        if is_method:
+            self.found.classes[outer.cls].methods.add(node.name)
+        else:
+            outer.names[node.name] = Function(qualname)
+        path = list(self.path)
+
+        def body() -> None:
+            self._body(node, outer, qualname, path, is_method=is_method)
+
+        if nested:
+            body()
+        else:
+            self.deferred.append(body)
+
+    _run_asyncfunctiondef = _run_functiondef
+
+    def _body(
+        self,
+        node: ast.FunctionDef | ast.AsyncFunctionDef,
+        outer: Scope,
+        qualname: str,
+        path: list[Condition],
+        *,
+        is_method: bool,
+    ) -> None:
+        static = any(shorten(item) == "staticmethod" for item in node.decorator_list)
+        parameters = [*node.args.posonlyargs, *node.args.args]
+        self_name = parameters[0].arg if is_method and parameters and not static else ""
+        parent = outer if not outer.cls or outer.self_name else outer.parent
+        kept = self.scope, self.path, self.frames
+        self.scope = Scope(
+            parent=parent,
+            qualname=qualname,
+            cls=outer.cls,
+            self_name=self_name or outer.self_name or ("-" if is_method else ""),
+        )
+        self.path, self.frames = path, []
+        for parameter in (*parameters, *node.args.kwonlyargs):
+            self.scope.names[parameter.arg] = self.annotated(parameter.annotation)
+        for rest in (node.args.vararg, node.args.kwarg):
+            if rest is not None:
+                self.scope.names[rest.arg] = UNKNOWN
+        if self_name:
+            self.scope.names[self_name] = Local(outer.cls)
+        if self.run(node.body):
+            self.found.returns.setdefault(qualname, []).append((TRUE, NOTHING))
+        declared = self.annotated(node.returns)
+        if declared != UNKNOWN:
+            self.found.returns[qualname] = [(TRUE, declared)]
+        self.scope, self.path, self.frames = kept
+
+    def _run_classdef(self, node: ast.ClassDef) -> None:
+        bases = tuple(self.value(base) for base in node.bases)
+        names = {shorten(base).rpartition(".")[2] for base in node.bases}
+        if node.name in self.engine.mirrors and (names & _ENUM_BASES or not bases):
+            self._mirror(node)
+            self.scope.names[node.name] = Mirror(node.name)
+            return
+        info = self.found.classes.setdefault(node.name, ClassInfo())
+        info.bases = bases
+        self.scope.names[node.name] = LocalClass(node.name)
+        kept = self.scope
+        self.scope = Scope(parent=kept, cls=node.name)
+        self.run(node.body)
+        self.scope = kept
+        for decorator in node.decorator_list:
+            self.value(decorator)
+
+    def _mirror(self, node: ast.ClassDef) -> None:
+        members: dict[str, tuple[int, int]] = {}
+        for statement in node.body:
+            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+                value = self.value(statement.value)
+                if isinstance(value, Row) and len(value.elements) == 1:
+                    value = value.elements[0]
+                if isinstance(value, Constant) and isinstance(value.value, int):
+                    members[statement.targets[0].id] = (value.value, statement.lineno)
+        if len(members) > 1:
+            self.found.mirrors[node.name] = members
+
+
+def _loaded(target: ast.expr) -> ast.expr:
+    if isinstance(target, ast.Name):
+        return ast.Name(id=target.id, ctx=ast.Load())
+    if isinstance(target, ast.Attribute):
+        return ast.Attribute(value=target.value, attr=target.attr, ctx=ast.Load())
+    return target

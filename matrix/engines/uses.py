@@ -1,0 +1,135 @@
+"""One use that an engine makes of FlashInfer, as read from its source."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from matrix.engines.conditions import TRUE, Condition, from_json
+
+CATCHES_ALL = frozenset({"Exception", "BaseException", "*"})
+CATCHES = {
+    "ImportError": CATCHES_ALL | {"ImportError", "ModuleNotFoundError"},
+    "AttributeError": CATCHES_ALL | {"AttributeError"},
+    "TypeError": CATCHES_ALL | {"TypeError"},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """A `try` around a use.
+
+    Attributes:
+        catches: names of the exceptions of one handler, `*` for a bare `except`.
+        raises: whether that handler raises again, so that nothing is rescued.
+        does: the handler's source, shortened.
+        line: where the handler stands.
+    """
+
+    catches: tuple[str, ...]
+    raises: bool
+    does: str
+    line: int
+
+    def rescues(self, exception: str) -> bool:
+        """Whether the exception ends here and the engine goes on."""
+        return not self.raises and not CATCHES[exception].isdisjoint(self.catches)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """What a call passes.
+
+    Attributes:
+        positional: how many arguments go by position.
+        keywords: each keyword with the condition under which it is passed.
+        unknown: why further arguments cannot be seen; empty where all are.
+        integers: literal integers passed to a keyword (its name) or a position (`#0`).
+    """
+
+    positional: int = 0
+    keywords: tuple[tuple[str, Condition], ...] = ()
+    unknown: str = ""
+    integers: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """One place where an engine leans on FlashInfer.
+
+    Attributes:
+        file: the file, relative to the package's parent folder.
+        line: the line in it.
+        scope: qualified name of the enclosing function; empty at module level.
+        kind: `import`, `call`, `enum` (a member read, or mirrored by the engine) or `private`.
+        form: how the use looks: `from`, `module`, `attribute`, `lazy`, `call`, `mirror`, `star`.
+        symbol: dotted path into FlashInfer.
+        via: how a called name was reached, see `values.Symbol`.
+        origin: line of the import that bound a called name, 0 where there is none in this file.
+        condition: what must hold of the release for the line to be reached.
+        under: the enclosing tests that say nothing about the release, as text.
+        guards: the `try` statements around it, innermost first.
+        arguments: of a call.
+        doubt: why the symbol may be another one; a failing verdict is then not certain.
+        member: of a mirrored enum, name and integer.
+        used: whether that member is seen to go straight into a call of FlashInfer.
+        references: where that member is named.
+    """
+
+    file: str
+    line: int
+    scope: str = ""
+    kind: str
+    form: str
+    symbol: str
+    via: str = ""
+    origin: int = 0
+    rescue: str = ""
+    condition: Condition = TRUE
+    under: str = ""
+    guards: tuple[Guard, ...] = ()
+    arguments: Arguments | None = None
+    doubt: str = ""
+    member: tuple[str, int] | None = None
+    used: bool = True
+    references: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Only what differs from the defaults."""
+        defaults = {name: item.default for name, item in self.__dataclass_fields__.items()}
+        return {name: value for name, value in asdict(self).items() if value != defaults[name]}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Use:
+        """Read back what `to_json` wrote."""
+        fields = dict(data)
+        fields["condition"] = from_json(data["condition"]) if "condition" in data else TRUE
+        fields["guards"] = tuple(
+            Guard(**guard | {"catches": tuple(guard["catches"])}) for guard in data.get("guards", ())
+        )
+        if "arguments" in data:
+            raw = data["arguments"]
+            fields["arguments"] = Arguments(
+                positional=raw["positional"],
+                keywords=tuple((name, from_json(condition)) for name, condition in raw["keywords"]),
+                unknown=raw["unknown"],
+                integers=tuple((name, value) for name, value in raw["integers"]),
+            )
+        if "member" in data:
+            fields["member"] = (data["member"][0], data["member"][1])
+        fields["references"] = tuple(data.get("references", ()))
+        return cls(**fields)
+
+    def at(self, file: str) -> Use:
+        """The same use in a file of another place."""
+        return replace(self, file=file)
+
+    @property
+    def level(self) -> str:
+        """`module` where it runs as the file is imported, else `function`."""
+        return "function" if self.scope else "module"
+
+
+def is_private(symbol: str) -> bool:
+    """Whether a part of the path is private by its name."""
+    return any(part.startswith("_") and not part.startswith("__") for part in symbol.split(".")[1:])

@@ -1,0 +1,298 @@
+"""What a name of the engine's source may stand for, as far as the source tells.
+
+Only what leads to a call into FlashInfer is kept apart; everything else is `Other`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from matrix.engines.conditions import FALSE, TRUE, Condition, every, negate, opaque, some
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+_MAX_OPTIONS = 8
+
+
+@dataclass(frozen=True)
+class Other:
+    """Anything that does not matter here; `text` is its source, for messages and correlated tests."""
+
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A literal."""
+
+    value: str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A dotted path into FlashInfer; `()` after a part stands for an instance or a result of it.
+
+    Attributes:
+        path: for example `flashinfer.decode.BatchDecodeWithPagedKVCacheWrapper().plan`.
+        via: how the engine got at it: `import`, `attribute`, or `lazy` (a helper that imports at first call).
+        line: where it was imported, 0 where it was not by name.
+        rescue: what a lazy helper does where the symbol is missing; empty where it raises.
+    """
+
+    path: str
+    via: str = "attribute"
+    line: int = 0
+    rescue: str = ""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The answer of a test."""
+
+    condition: Condition
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The parameters of a symbol's signature, as `inspect` gives them."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """FlashInfer's version, as a string or parsed."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A dictionary whose keys are known: each with the condition under which it is there, and its value."""
+
+    entries: tuple[tuple[str, Condition, Value], ...] = ()
+    unknown: str = ""
+
+    def put(self, key: str, value: Value) -> Pairs:
+        """The dictionary after `d[key] = value`."""
+        kept = tuple(entry for entry in self.entries if entry[0] != key)
+        return replace(self, entries=(*kept, (key, TRUE, value)))
+
+    def drop(self, key: str) -> Pairs:
+        """The dictionary after `del d[key]`."""
+        return replace(self, entries=tuple(entry for entry in self.entries if entry[0] != key))
+
+    def merge(self, other: Pairs) -> Pairs:
+        """The dictionary after `d.update(other)`."""
+        certain = {key for key, condition, _ in other.entries if condition == TRUE}
+        kept = tuple(entry for entry in self.entries if entry[0] not in certain)
+        return Pairs((*kept, *other.entries), self.unknown or other.unknown)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A tuple or list whose elements are known one by one."""
+
+    elements: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True)
+class Container:
+    """A list or dictionary whose elements are all of one kind."""
+
+    item: Value
+
+
+@dataclass(frozen=True)
+class Local:
+    """An instance of a class that the file itself defines."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class LocalClass:
+    """A class that the file itself defines."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the file, by its qualified name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Own:
+    """Something of the engine that another file defines: `package.module` or `package.module:name`."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """The engine's own copy of one of FlashInfer's enums."""
+
+    enum: str
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of such a copy."""
+
+    enum: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Partial:
+    """`functools.partial` of a symbol."""
+
+    target: Value
+    positional: tuple[Value, ...]
+    keywords: Pairs
+
+
+@dataclass(frozen=True)
+class Either:
+    """One of several values, each under its condition."""
+
+    options: tuple[tuple[Condition, Value], ...]
+
+
+Value = (
+    Other
+    | Constant
+    | Symbol
+    | Truth
+    | Parameters
+    | Release
+    | Pairs
+    | Row
+    | Container
+    | Local
+    | LocalClass
+    | Function
+    | Own
+    | Mirror
+    | Member
+    | Partial
+    | Either
+)
+
+NOTHING = Constant(None)
+UNKNOWN = Other()
+
+
+def options(value: Value) -> Iterator[tuple[Condition, Value]]:
+    """Each value that may be meant, with its condition."""
+    if isinstance(value, Either):
+        yield from value.options
+    else:
+        yield TRUE, value
+
+
+def either(pairs: list[tuple[Condition, Value]]) -> Value:
+    """One value for several, equal ones joined."""
+    merged: dict[Value, Condition] = {}
+    for condition, value in pairs:
+        for inner, single in options(value):
+            both = every((condition, inner))
+            if both != FALSE:
+                merged[single] = some((merged[single], both)) if single in merged else both
+    if len(merged) == 1 and next(iter(merged.values())) == TRUE:
+        return next(iter(merged))
+    if not merged or len(merged) > _MAX_OPTIONS:
+        return UNKNOWN
+    return Either(tuple((condition, value) for value, condition in merged.items()))
+
+
+def join(condition: Condition, then: Value | None, other: Value | None) -> Value:
+    """The value after two branches; None stands for a branch that leaves the name unbound."""
+    if then == other and then is not None:
+        return then
+    if isinstance(then, Pairs) and isinstance(other, Pairs):
+        return _join_pairs(condition, then, other)
+    if isinstance(then, Container | Row | Pairs) and isinstance(other, Container | Row | Pairs):
+        return Container(one_of(item for item in (element(then), element(other)) if item != UNKNOWN))
+    branches: list[tuple[Condition, Value]] = []
+    if then is not None:
+        branches.append((condition, then))
+    if other is not None:
+        branches.append((negate(condition), other))
+    return either(branches)
+
+
+def _join_pairs(condition: Condition, then: Pairs, other: Pairs) -> Pairs:
+    mine, theirs = ({entry[0]: entry for entry in side.entries} for side in (then, other))
+    entries: list[tuple[str, Condition, Value]] = []
+    for key in {**mine, **theirs}:
+        first, second = mine.get(key), theirs.get(key)
+        if first is not None and second is not None:
+            same = first[1] == second[1]
+            presence = (
+                first[1]
+                if same
+                else some((every((condition, first[1])), every((negate(condition), second[1]))))
+            )
+            entries.append((key, presence, join(condition, first[2], second[2])))
+        elif first is not None:
+            entries.append((key, every((condition, first[1])), first[2]))
+        elif second is not None:
+            entries.append((key, every((negate(condition), second[1])), second[2]))
+    return Pairs(tuple(entries), then.unknown or other.unknown)
+
+
+def element(value: Value) -> Value:
+    """What an element of a container is, where all are alike."""
+    if isinstance(value, Container):
+        return value.item
+    items: tuple[Value, ...] = ()
+    if isinstance(value, Row):
+        items = value.elements
+    elif isinstance(value, Pairs):
+        items = tuple(entry[2] for entry in value.entries)
+    return one_of(items)
+
+
+def one_of(items: Iterable[Value]) -> Value:
+    """One of several values, where nothing says which."""
+    distinct = list(dict.fromkeys(items))
+    if len(distinct) < 2:
+        return distinct[0] if distinct else UNKNOWN
+    return either([(opaque(f"case {number}"), item) for number, item in enumerate(distinct)])
+
+
+def truth(value: Value, text: str, *, absent: Callable[[Value], bool | None] | None = None) -> Condition:
+    """The condition under which a value counts as true.
+
+    Args:
+        value: what is tested.
+        text: its source, by which two tests of an unknown value are recognised as the same.
+        absent: decides for a single value instead of its truth (`is None` tests).
+    """
+    return some(every((condition, _truth(single, text, absent))) for condition, single in options(value))
+
+
+def _truth(value: Value, text: str, absent: Callable[[Value], bool | None] | None) -> Condition:
+    if isinstance(value, Truth):
+        return value.condition
+    if absent is not None:
+        known = absent(value)
+        return opaque(text) if known is None else (TRUE if known else FALSE)
+    if isinstance(value, Constant):
+        return TRUE if value.value else FALSE
+    if isinstance(value, Symbol | Function | LocalClass):
+        return TRUE
+    if isinstance(value, Row):
+        return TRUE if value.elements else FALSE
+    return opaque(text)
+
+
+def is_something(value: Value) -> bool | None:
+    """Whether a value is not None; None where that is not known."""
+    if isinstance(value, Constant):
+        return value.value is not None
+    return None if isinstance(value, Other | Own) else True
