@@ -20,7 +20,7 @@ def folder(name: str) -> Path:
     if chosen:
         root = Path(chosen)
     else:
-        from platformdirs import user_cache_path  # noqa: PLC0415 - only where it is asked
+        from platformdirs import user_cache_path
 
         root = user_cache_path("kernel-matrix")
     path = (root / name).absolute()

@@ -102,7 +102,9 @@ class Axes:
             if value not in self.values[axis]:
                 raise unknown(f"value of axis {axis}", value, self.values[axis], text)
         if why := self.meaningless(point):
-            raise InputError(f"'{text}' means nothing: {why}.", "See `kernel-matrix cells --help` for the axes.")
+            raise InputError(
+                f"'{text}' means nothing: {why}.", "See `kernel-matrix cells --help` for the axes."
+            )
         return point
 
 

@@ -40,7 +40,7 @@ def cover(axes: Axes, strength: str = "2") -> list[Point]:
         every = (Point(**dict(zip(names, values, strict=True))) for values in product(*axes.values.values()))
         rest = [point for point in every if not axes.meaningless(point)]
     else:
-        import covertable  # noqa: PLC0415 - heavy, and only planning needs it
+        import covertable
 
         rows = covertable.make(
             {axis: list(values) for axis, values in axes.values.items()},

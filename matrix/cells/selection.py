@@ -1,7 +1,7 @@
 """Selection expressions: which cells a user asks for, parsed once and then called with each cell.
 
-    activation=relu2 and not role=draft
-    0.6.*/lean/trtllm_bf16/* or profile=qwen3-*
+activation=relu2 and not role=draft
+0.6.*/lean/trtllm_bf16/* or profile=qwen3-*
 """
 
 from __future__ import annotations

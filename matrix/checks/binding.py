@@ -1,8 +1,7 @@
-"""Stage `bind`: the engine's call against the live signature, the defaults it relies on, the enums it mirrors."""
+"""Stage `bind`: the engine's call against the live signature, its defaults, and the enums it mirrors."""
 
 from __future__ import annotations
 
-import inspect
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from matrix.kernels.moe import activations, routings
 from matrix.verdicts import Verdict
 
 if TYPE_CHECKING:
+    import inspect
     from collections.abc import Mapping
 
     from matrix.cells.cell import Cell
@@ -79,7 +79,7 @@ def _is_value(found: Any, wanted: str, enums: Mapping[str, Mapping[str, int]]) -
 
 
 def shifted_routing(cell: Cell, engine: Mapping[str, Any], enums: Mapping[str, Mapping[str, int]]) -> str:
-    """Whether the integer that the engine passes for this routing names another method now; empty if it does not."""
+    """What else the engine's integer for this routing means in this release; empty where it means the same."""
     member = routings.find(cell.point.routing).member
     live = enums["RoutingMethodType"]
     passed = engine["mirror"].get(member)
@@ -109,7 +109,7 @@ def latent(mirror: Mapping[str, int], live: Mapping[str, int]) -> list[str]:
 
 def _remedy(problem: str) -> str:
     if "activation_type" in problem:
-        return "Pin flashinfer-python>=0.6.8, or leave activation_type out for gated silu and fall back for the rest."
+        return "Pin flashinfer-python>=0.6.8, or leave it out for gated silu and fall back for the rest."
     if "does not take" in problem:
         return (
             "Pin a release whose function takes the keyword, or pass it only where the live signature has it."

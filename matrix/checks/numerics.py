@@ -33,7 +33,7 @@ def check(cell: Cell, bench: Bench) -> Answer | None:
 def _fallback(cell: Cell, bench: Bench, reason: str) -> Answer:
     from matrix.kernels.moe import fallback
 
-    problem, inputs, reference = _question(cell, bench)
+    problem, inputs, reference = _question(cell, bench, published=bench.device == "cuda")
     output = fallback.moe(
         problem, inputs.hidden, inputs.gemm1, inputs.gemm2, logits=inputs.logits, bias=inputs.bias
     )
@@ -42,35 +42,40 @@ def _fallback(cell: Cell, bench: Bench, reason: str) -> Answer:
 
 
 def _kernel(cell: Cell, bench: Bench, path: Path) -> Answer:
+    import torch
+
     from matrix.kernels.moe import backends
 
-    problem, inputs, reference = _question(cell, bench)
-    backend = backends.find(cell.point.backend)
     assert bench.compute_capability is not None
     major, minor = bench.compute_capability
     supported = major in MAJORS
+    problem, inputs, reference = _question(cell, bench, published=supported)
+    backend = backends.find(cell.point.backend)
+    evidence: dict[str, Any] = {} if supported else {"offline": backends.offline()}
     try:
-        output = backend.run(bench.capability, problem, inputs, path=path)
-    except Exception as error:  # noqa: BLE001 - every exception of a kernel is an answer
+        prepared = backend.prepare(problem, inputs.gemm1, inputs.gemm2)
+        output = backend.call(problem, prepared, inputs, path=path.value)
+        torch.cuda.synchronize()
+    except Exception as error:  # noqa: BLE001 - whatever a kernel raises is an answer
         raised = probe.failure_of(error, f"calling {cell.point.backend}")
         refusal = backends.refusal(error)
-        evidence = {"type": raised.type, "text": raised.text, "frame": raised.frame, "refusal": refusal}
+        evidence |= {"type": raised.type, "text": raised.text, "frame": raised.frame}
         if refusal is None:
             return Answer(_broken(error), f"{raised.type}: {raised.text}", "See the frame.", evidence)
-        reason = f"refused on SM{major}{minor}: {refusal}"
         verdict = Verdict.BUILD_ERROR if supported else Verdict.UNSUPPORTED
+        reason = f"refused on SM{major}{minor}: {refusal}"
         return Answer(verdict, reason, f"On an SM100: {bench.how_to_run(cell)}", evidence)
     return _compared(output, reference, Verdict.PASS, f"the {path.value} path is right")
 
 
-def _question(cell: Cell, bench: Bench) -> tuple[Problem, Inputs, Reference]:
-    """Layer, inputs and right answer: the published shape on a GPU, its scaled form on a CPU."""
+def _question(cell: Cell, bench: Bench, *, published: bool) -> tuple[Problem, Inputs, Reference]:
+    """Layer, inputs and right answer, of the published shape or of its scaled form."""
     from matrix.kernels.moe import inputs, oracle
     from matrix.kernels.moe.problem import Problem
     from matrix.kernels.moe.profiles import Profile
 
     profile = Profile(**bench.profile(cell))
-    if bench.device == "cpu":
+    if not published:
         profile = profile.scaled()
     problem = Problem.from_profile(
         profile.to_json(),
@@ -103,10 +108,13 @@ def _compared(output: Any, reference: Reference, verdict: Verdict, reason: str) 
 
 
 def _broken(error: Exception) -> Verdict:
+    """The verdict of an exception that is no refusal."""
     import torch
 
     if isinstance(error, torch.OutOfMemoryError):
         return Verdict.OUT_OF_MEMORY
-    if type(error).__name__ == "AcceleratorError":
+    if type(error).__name__ == "AcceleratorError" or str(error).startswith("CUDA error"):
         return Verdict.GPU_POISONED
-    return Verdict.FAIL_API if isinstance(error, TypeError) else Verdict.CRASH
+    if any(sign in str(error) for sign in ("Ninja build failed", "wrong checksum")):
+        return Verdict.BUILD_ERROR
+    return Verdict.FAIL_API

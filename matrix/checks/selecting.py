@@ -85,7 +85,7 @@ def _since(specifier: str | None, release: str) -> bool:
 
 
 def drafts(cell: Cell, bench: Bench) -> dict[str, str]:
-    """What each engine's rules give the target by themselves on SM100, and then the draft, for unquantized BF16."""
+    """The backend that each engine's rules give an unquantized target on SM100, and then its draft."""
     architecture = bench.profile(cell)["architecture"]
     told = {}
     for name, table in bench.plan["policies"].items():

@@ -23,6 +23,7 @@ COMMANDS = {
     "releases": "releases",
     "cells": "cells",
     "plan": "plan",
+    "prepare": "prepare",
     "doctor": "doctor",
 }
 DESCRIPTION = """\
@@ -85,5 +86,7 @@ def _remedy(error: OSError) -> str:
     import errno
 
     if error.errno == errno.ENOSPC:
-        return "The disk is full: free some space; what was measured is kept, go on with `kernel-matrix resume`."
+        return (
+            "The disk is full: free some space; what was measured is kept, go on with `kernel-matrix resume`."
+        )
     return "Check that the path exists and may be written."

@@ -51,7 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.count:
         for cell in plan.cells:
             print(cell.id)
-    size = "every combination" if coverage["strength"] == "all" else f"combinations of {coverage['strength']} axes"
+    size = (
+        "every combination"
+        if coverage["strength"] == "all"
+        else f"combinations of {coverage['strength']} axes"
+    )
     print(
         f"{len(plan.cells)} cells in {len(plan.environments)} environments; {coverage['points']} points cover "
         f"{coverage['covered']} of {coverage['tuples']} {size}; {coverage['must']} must-cells",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import argparse
+
     from matrix.releases.window import Release, Window
     from matrix.run.plan import Plan
 
@@ -58,7 +59,10 @@ def add_question(parser: argparse.ArgumentParser) -> None:
         "(default: lean without a GPU, full with one, and the ones that are made to fail)",
     )
     parser.add_argument(
-        "--python", action="append", metavar="X.Y", help="Python of the environments; repeatable (default: this)"
+        "--python",
+        action="append",
+        metavar="X.Y",
+        help="Python of the environments; repeatable (default: this)",
     )
     parser.add_argument("--torch", default="", metavar="REQUIREMENT", help="such as torch==2.13.0")
     parser.add_argument(

@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_question(parser)
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--github", action="store_true", help="one line for a workflow's matrix: {include: [...]}")
+    form.add_argument(
+        "--github", action="store_true", help="one line for a workflow's matrix: {include: [...]}"
+    )
     options.add_json(form)
 
 

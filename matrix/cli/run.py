@@ -24,18 +24,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `run`."""
     parser.epilog = EPILOG
     options.add_question(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: .kernel-matrix/runs/<date>)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="run folder (default: .kernel-matrix/runs/<date>)"
+    )
     add_execution(parser)
     options.add_json(parser)
 
 
 def add_execution(parser: argparse.ArgumentParser) -> None:
     """How to run, for `run` and `resume`."""
-    parser.add_argument("--jobs", type=int, metavar="N", help="workers at a time (default: one a GPU or core)")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="workers at a time (default: one a GPU or core)"
+    )
     parser.add_argument(
         "--timeout", type=float, default=600, metavar="S", help="seconds for one cell (default: %(default)g)"
     )
-    parser.add_argument("--wheels", type=Path, metavar="DIR", help="install from this folder only, no network")
+    parser.add_argument(
+        "--wheels", type=Path, metavar="DIR", help="install from this folder only, no network"
+    )
     parser.add_argument(
         "--expectations",
         type=Path,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import shutil
 import site
 import sys
 import time
@@ -19,12 +18,13 @@ from packaging.requirements import Requirement
 from matrix import cache
 from matrix.environments.fingerprint import Fingerprint, look
 from matrix.environments.installer import find_python
-from matrix.environments.recipes import HOST, NO_RELEASE, Recipe
+from matrix.environments.recipes import HOST, Recipe
 from matrix.errors import EnvironmentBuildError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from matrix.environments.fingerprint import Gpu
     from matrix.environments.installer import Installer
 
 STAMP = "kernel-matrix.json"
@@ -77,6 +77,16 @@ class Built:
     def python(self) -> Path:
         """The interpreter to start a worker with."""
         return self.prefix / "bin" / "python"
+
+    def record(self, machine: Sequence[Gpu]) -> dict[str, Any]:
+        """The journal's line about this environment on a machine with these GPUs."""
+        return {
+            "id": self.environment.id,
+            "fingerprint": self.fingerprint.on(machine),
+            "build_seconds": round(self.seconds, 3),
+            "reused": self.reused,
+            "installer": self.installer,
+        }
 
 
 def build(environment: Environment, installer: Installer, prefix: Path | None = None) -> Built:
@@ -197,9 +207,7 @@ def _identity(environment: Environment, installer: Installer) -> str:
 
 def _host_torch(environment: Environment) -> str:
     """What an overlay on the tool's own interpreter stands on: it must not outlive a change of that torch."""
-    return (
-        f"{sys.prefix} {look(Path(sys.prefix)).torch}" if environment.recipe.base == HOST else ""
-    )
+    return f"{sys.prefix} {look(Path(sys.prefix)).torch}" if environment.recipe.base == HOST else ""
 
 
 def _hash(value: Any) -> str:
@@ -227,11 +235,3 @@ def _locked(prefix: Path) -> Iterator[None]:
     with prefix.with_name(f".{prefix.name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-
-
-def remove(built: Built) -> None:
-    """Delete an environment; its base stays for the others."""
-    shutil.rmtree(built.prefix, ignore_errors=True)
-
-
-__all__ = ["NO_RELEASE", "THIS_PYTHON", "Built", "Environment", "build", "remove"]

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _LOOK = """
@@ -41,7 +42,7 @@ class Fingerprint:
     cuda: str | None
     packages: dict[str, str] = field(default_factory=dict)
 
-    def on(self, machine: list[Gpu]) -> dict[str, Any]:
+    def on(self, machine: Sequence[Gpu]) -> dict[str, Any]:
         """The fingerprint on a machine, with the first GPU and the driver, and a hash over all of it."""
         gpu = machine[0] if machine else None
         told = asdict(self) | {

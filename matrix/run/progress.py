@@ -14,6 +14,8 @@ from matrix.verdicts import Verdict
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from typing_extensions import Self
+
     from matrix.environments.build import Built
     from matrix.verdicts import Result
 
@@ -38,7 +40,7 @@ class Watcher:
         )
         self._task = self._live.add_task("cells", total=self.total)
 
-    def __enter__(self) -> Watcher:
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 

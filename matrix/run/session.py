@@ -51,7 +51,9 @@ def create(plan: Plan, out: Path | None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "plan.json").write_text(json.dumps(plan.document, indent=1), encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot write into {folder}: {error.strerror}.", "Name another with --out.") from error
+        raise InputError(
+            f"cannot write into {folder}: {error.strerror}.", "Name another with --out."
+        ) from error
     Journal(path=folder / "journal.jsonl").write(
         "header",
         schema=journal.SCHEMA,
@@ -81,7 +83,9 @@ def execute(plan: Plan, folder: Path, options: Options, wheels: Path | None) -> 
         supervisor.run()
     records = journal.read(folder / "journal.jsonl").environments
     if records and all(record.get("verdict") for record in records):
-        raise EnvironmentBuildError(f"no environment could be built: {records[-1]['reason']}", records[-1]["remedy"])
+        raise EnvironmentBuildError(
+            f"no environment could be built: {records[-1]['reason']}", records[-1]["remedy"]
+        )
 
 
 def finish(folder: Path, expectations: Path | None) -> Report:
@@ -101,7 +105,9 @@ def read_plan(folder: Path) -> Plan:
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path}: {error}.", "Name the folder of a run.") from error
     if document.get("schema") != SCHEMA:
-        raise InputError(f"{path} is no plan of {SCHEMA}.", "Make the run anew with this version of the tool.")
+        raise InputError(
+            f"{path} is no plan of {SCHEMA}.", "Make the run anew with this version of the tool."
+        )
     known = recipes.load()
     environments = tuple(
         Environment(

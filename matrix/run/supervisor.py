@@ -1,7 +1,7 @@
 """The supervisor: builds environments, keeps one worker in each slot, and survives what workers do.
 
-A worker that dies names its cell by the journal's last start; the cell gets its verdict, and a new worker goes
-on with the rest. A worker that hangs is killed from outside. Nothing that was written is ever lost.
+A worker that dies names its cell by the journal's last start; the cell gets its verdict, and a new worker
+goes on with the rest. A worker that hangs is killed from outside. Nothing that was written is ever lost.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from matrix.environments.build import Built, Environment, build
-from matrix.environments.fingerprint import Gpu
 from matrix.errors import EnvironmentBuildError
 from matrix.run import journal as journal_module
 from matrix.run.journal import Journal, Tail
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from matrix.cells.cell import Cell
+    from matrix.environments.fingerprint import Gpu
     from matrix.environments.installer import Installer
     from matrix.run.plan import Plan
     from matrix.run.progress import Watcher
@@ -131,22 +131,16 @@ class Supervisor:
             else:
                 self.ready.append(built)
                 self.watcher.built(built)
-                self.journal.write(
-                    "environment",
-                    id=environment.id,
-                    fingerprint=built.fingerprint.on(list(self.gpus)),
-                    build_seconds=round(built.seconds, 3),
-                    reused=built.reused,
-                    installer=built.installer,
-                    log=f"logs/{_slug(environment)}.log",
-                )
+                log = f"logs/{_slug(environment)}.log"
+                self.journal.write("environment", **built.record(self.gpus), log=log)
                 continue
             self.watcher.failed(environment.id, reason)
             self.journal.write(
                 "environment", id=environment.id, verdict=verdict, reason=reason, remedy=remedy
             )
             for cell in self._left(environment):
-                self._settle(cell.id, Stage.IMPORT, verdict, reason.splitlines()[0], remedy)
+                first = reason.splitlines()[0]
+                self._settle(cell.id, Stage.IMPORT, verdict, reason=first, remedy=remedy)
 
     def _start(self) -> None:
         """Put a worker into every free slot."""
@@ -176,16 +170,13 @@ class Supervisor:
         return Worker(built=built, process=process, slot=slot, deadline=deadline)
 
     def _variables(self, built: Built, slot: int) -> dict[str, str]:
-        """The worker's variables: its own programs first, one GPU, a workspace of its own for compiled kernels."""
+        """The worker's variables: its own programs first, one GPU, its own workspace for compiled kernels."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         kept.pop("VIRTUAL_ENV", None)
         kept["PATH"] = os.pathsep.join([*built.programs, os.environ.get("PATH", "")])
         kept["FLASHINFER_WORKSPACE_BASE"] = str(built.prefix / "workspace")
         if self.gpus:
             kept["CUDA_VISIBLE_DEVICES"] = str(slot)
-        else:
-            threads = max(1, (os.cpu_count() or 1) // self.options.jobs)
-            kept.setdefault("OMP_NUM_THREADS", str(threads))
         return kept
 
     def _listen(self) -> None:
@@ -231,7 +222,7 @@ class Supervisor:
                 self.ready.append(worker.built)
 
     def _blame(self, worker: Worker, status: int | None) -> None:
-        """Give the cell in flight its verdict; without one, every cell, for the process died before the first."""
+        """Give the cell in flight its verdict; without one every cell, for the process died before the first."""
         if worker.cell is None and status == POISONED:
             return
         if status is None:
@@ -246,13 +237,15 @@ class Supervisor:
         self.watcher.failed(environment.id, f"{reason} ({worker.cell or 'before the first cell'})")
         cells = [worker.cell] if worker.cell else [cell.id for cell in self._left(environment)]
         for cell in cells:
-            self._settle(cell, _next(worker), verdict, reason, f"See logs/{log.name}.", {"log": tail})
+            remedy = f"See logs/{log.name}."
+            self._settle(cell, _next(worker), verdict, reason=reason, remedy=remedy, evidence={"log": tail})
 
     def _settle(
         self,
         cell: str,
         stage: Stage,
         verdict: Verdict,
+        *,
         reason: str,
         remedy: str,
         evidence: dict[str, object] | None = None,

@@ -1,7 +1,7 @@
-"""The worker: one process in a release's environment that answers the cells of a shard, one after the other.
+"""The worker: one process in a release's environment that answers its cells, one after the other.
 
-Started by path with the interpreter of the environment, so that nothing of the tool's own environment but this
-package is visible in it:
+Started by path with the interpreter of the environment, so that nothing of the tool's own environment but
+this package is visible in it:
 
     <environment>/bin/python <package>/run/worker.py PLAN JOURNAL ENVIRONMENT [CELL ...]
 """

@@ -1,0 +1,63 @@
+"""Build one environment into a virtual environment that is already there, and lay out a run folder for pytest.
+
+This is what a nox session or a CI job needs before `pytest -p matrix.run.plugin tests/gpu`: the plan of one
+environment, its known verdicts, and FlashInfer installed from the same recipes that `run` uses.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from matrix.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "build one environment and lay out a run folder for pytest"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `prepare`."""
+    parser.epilog = (
+        "example:\n  kernel-matrix prepare --releases 0.6.14 --environment lean --prefix .venv-0.6.14 --out run\n"
+        "  KERNEL_MATRIX_RUN=run .venv-0.6.14/bin/python -m pytest -p matrix.run.plugin tests/gpu"
+    )
+    options.add_question(parser)
+    parser.add_argument("--prefix", type=Path, required=True, metavar="DIR", help="the virtual environment")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run folder to lay out")
+    parser.add_argument(
+        "--wheels", type=Path, metavar="DIR", help="install from this folder only, no network"
+    )
+    parser.add_argument("--expectations", type=Path, metavar="FILE", help="known verdicts")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Build and lay out; prints the environment's id."""
+    from datetime import datetime, timezone
+
+    from matrix import expectations
+    from matrix.environments.build import build
+    from matrix.environments.fingerprint import gpus
+    from matrix.environments.installer import Installer
+    from matrix.errors import InputError
+    from matrix.expectations.known import known
+    from matrix.run import session
+    from matrix.run.journal import Journal
+
+    machine = gpus()
+    plan = options.plan(arguments, gpu=bool(machine))
+    if len(plan.environments) != 1:
+        names = ", ".join(environment.id for environment in plan.environments)
+        raise InputError(
+            f"one environment can be prepared at a time, not {names}.", "Name one release and one."
+        )
+    entries = expectations.load(arguments.expectations)
+    capability = machine[0].compute_capability if machine else ""
+    today = datetime.now(timezone.utc).date()
+    plan.document["known"] = known(entries, plan.cells, capability, today)
+    folder = session.create(plan, arguments.out)
+    built = build(plan.environments[0], Installer.find(arguments.wheels), arguments.prefix.absolute())
+    Journal(path=folder / "journal.jsonl").write("environment", **built.record(machine))
+    print(f"{built.environment.id}: {'reused' if built.reused else 'built'} in {built.seconds:.1f} s")
+    return 0

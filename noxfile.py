@@ -1,0 +1,98 @@
+# /// script
+# dependencies = ["nox>=2026.8.10"]
+# ///
+"""Sessions of Kernel Matrix. A session's virtual environment is the environment of the release that it tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from matrix.environments import recipes  # noqa: E402
+from matrix.environments.fingerprint import gpus  # noqa: E402
+from matrix.releases import window  # noqa: E402
+
+nox.needs_version = ">=2026.8.10"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "tests"]
+
+PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
+RECIPES = recipes.load()
+WINDOW = window.load()
+DEFAULT = RECIPES.default(gpu=bool(gpus()))
+RUNS = Path(".kernel-matrix/nox")
+TOOL = Path(".nox/tool/bin")
+finished: list[str] = []
+
+RELEASES = [
+    *(
+        (release.version, DEFAULT.name, f"flashinfer='{release.version}'", release.reason)
+        for release in WINDOW.releases
+    ),
+    *(
+        (release, recipe.name, f"flashinfer='{release}', environment='{recipe.name}'", recipe.why)
+        for recipe in RECIPES.faulty()
+        for release in recipe.releases
+    ),
+]
+__doc__ += (
+    f"\n\ngpu_matrix runs the window in the environment '{DEFAULT.name}', and those that are made to fail:\n"
+)
+__doc__ += "".join(f"  gpu_matrix({name:42}) {why}\n" for _, _, name, why in RELEASES)
+
+
+@nox.session(default=False)
+def tool(session: nox.Session) -> None:
+    """Install the tool itself, for the sessions that plan and report."""
+    session.install("-e", ".")
+
+
+@nox.session(default=False, requires=["tool"])
+@nox.parametrize(
+    ("flashinfer", "environment"),
+    [nox.param(release, name, id=id_, tags=[name]) for release, name, id_, _ in RELEASES],
+)
+def gpu_matrix(session: nox.Session, flashinfer: str, environment: str) -> None:
+    """Test one FlashInfer release in its own environment; arguments after -- select cells, as in `kernel-matrix plan`."""
+    python = session.python or f"{sys.version_info.major}.{sys.version_info.minor}"
+    folder = RUNS / f"{flashinfer}-{environment}-{python}"
+    variables = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    releases = [] if RECIPES.named(environment).fixed else ["--releases", flashinfer]
+    command = [TOOL / "kernel-matrix", "prepare", "--environment", environment, "--python", str(python)]
+    command += [*releases, "--prefix", session.virtualenv.location, "--out", folder, *session.posargs]
+    session.run(*map(str, command), env=variables, external=True)
+    workers = str(len(gpus()))
+    session.run(
+        *("python", "-m", "pytest", "-p", "matrix.run.plugin", "-n", workers, "-q", "tests/gpu"),
+        env={"KERNEL_MATRIX_RUN": str(folder), "PYTHONPATH": str(HERE)},
+        success_codes=[0, 1],
+    )
+    finished.append(str(folder))
+    session.notify("gpu_report")
+    session.run(*map(str, [TOOL / "kernel-matrix", "report", folder]), external=True)
+
+
+@nox.session(default=False, requires=["tool"])
+def gpu_report(session: nox.Session) -> None:
+    """Join what gpu_matrix found into one report: .kernel-matrix/nox/report/report.html."""
+    folders = finished or sorted(
+        str(path.parent) for path in RUNS.glob("*/journal.jsonl") if path.parent.name != "report"
+    )
+    command = [TOOL / "kernel-matrix", "merge", *folders, "--out", RUNS / "report"]
+    session.run(*map(str, command), external=True)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and types."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
