@@ -31,7 +31,7 @@ __all__ = ["Folder", "Member", "Sdist", "Tree", "Wheel", "open_file", "open_path
 
 TAIL_SHARE = 48  # a central directory with its RECORD is about one 50th of a FlashInfer wheel
 TAIL_BYTES = (1 << 16, 1 << 21)
-GAP_BYTES = 1 << 15  # reading this much for nothing costs less than one more request
+GAP_BYTES = 1 << 14  # reading this much for nothing costs less than one more request
 SPAN_BYTES = 1 << 22
 CONNECTIONS = 6
 
@@ -130,9 +130,7 @@ class _Ranges(io.RawIOBase):
     def prefetch(self, spans: Iterable[tuple[int, int]]) -> None:
         """Read spans (start, end excluded) that are not here yet, joined where they are near each other."""
         joined: list[tuple[int, int]] = []
-        for start, end in sorted(spans):
-            if self._held(start, end) is not None:
-                continue
+        for start, end in sorted(missing for span in spans for missing in self._missing(*span)):
             if joined and start - joined[-1][1] <= GAP_BYTES and end - joined[-1][0] <= SPAN_BYTES:
                 joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
             else:
@@ -152,11 +150,23 @@ class _Ranges(io.RawIOBase):
             )
         self._keep(start if answer.partial else 0, answer.body)
 
-    def _held(self, start: int, end: int) -> bytes | None:
+    def _missing(self, start: int, end: int) -> list[tuple[int, int]]:
+        """The parts of a span that were not read yet."""
+        found = []
+        for first, body in sorted(self.spans, key=lambda span: span[0]):
+            if first >= end or first + len(body) <= start:
+                continue
+            if first > start:
+                found.append((start, first))
+            start = first + len(body)
+        return [*found, (start, end)] if start < end else found
+
+    def _held(self, start: int, end: int) -> bytes:
+        """As much of a span as one piece that was read holds."""
         for first, body in self.spans:
-            if first <= start and end <= first + len(body):
+            if first <= start < first + len(body):
                 return body[start - first : end - first]
-        return None
+        return b""
 
     def readable(self) -> bool:
         return True
@@ -176,15 +186,13 @@ class _Ranges(io.RawIOBase):
         end = min(self.size, self.position + len(view))
         if end <= self.position:
             return 0
-        data = self._held(self.position, end)
-        if data is None:
-            self._fetch(self.position, end)
-            data = self._held(self.position, end)
-        if not data:
-            return 0
-        view[: len(data)] = data
-        self.position = end
-        return len(data)
+        self.prefetch([(self.position, end)])
+        filled = 0
+        while self.position < end and (piece := self._held(self.position, end)):
+            view[filled : filled + len(piece)] = piece
+            filled += len(piece)
+            self.position += len(piece)
+        return filled
 
 
 def open_file(file: File, network: Network | None = None) -> Tree:
