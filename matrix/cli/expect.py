@@ -100,7 +100,7 @@ def _met_lines(report: Report) -> list[str]:
         for entry, used in report.expectations
     ]
     lines += [
-        f"UNEXPECTED  {each.verdict} at {each.stage}, {each.cells} cells, {each.releases}, "
+        f"{' and '.join(each.outcomes)}  {each.verdict} at {each.stage}, {each.cells} cells, {each.releases}, "
         f"{', '.join(each.environments)}: {each.reason} ({'; '.join(each.notes)})"
         for each in report.unexpected
     ]

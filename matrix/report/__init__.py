@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from matrix.report import badge, document, junit, markdown, reading
+from matrix.report import badge, document, html, junit, markdown, reading
 from matrix.report.build import build
 from matrix.report.compare import compare
 from matrix.report.model import Report, Standing
@@ -19,6 +19,7 @@ __all__ = ["RENDERERS", "Report", "Standing", "build", "write"]
 RENDERERS: dict[str, Callable[[Report], str]] = {
     "report.json": document.render,
     "report.md": markdown.render,
+    "report.html": html.render,
     "junit.xml": junit.render,
     "badge.json": badge.render,
 }

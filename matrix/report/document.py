@@ -128,7 +128,7 @@ def span(each: Span) -> dict[str, Any]:
         "counts": dict(each.counts),
         "why": [finding(one) for one in each.why],
         "notes": [finding(one) for one in each.notes],
-        "todo": each.todo,
+        "todo": list(each.todo),
     }
 
 
@@ -139,8 +139,10 @@ def finding(each: Finding) -> dict[str, Any]:
         "stage": each.stage,
         "reason": each.reason,
         "remedy": each.remedy,
+        "remedies": each.remedies,
         "cells": each.cells,
         "releases": each.releases,
+        "versions": list(each.versions),
         "environments": list(each.environments),
         "axes": {axis: list(values) for axis, values in each.axes.items()},
         "outcomes": dict(each.outcomes),

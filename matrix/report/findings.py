@@ -26,6 +26,11 @@ def masked(reason: str) -> str:
     return _NUMBER.sub("…", reason)
 
 
+def key(verdict: str, stage: str, mask: str) -> tuple[str, str, str]:
+    """What cells that answered alike have in common; `mask` is their masked reason."""
+    return verdict, stage, mask
+
+
 @dataclass
 class _Group:
     cells: list[Cell] = field(default_factory=list)
@@ -65,13 +70,13 @@ class Grouping:
         """The findings of these cells, the largest first; numbers in reasons do not tell them apart."""
         groups: dict[tuple[str, str, str], _Group] = {}
         for cell in cells:
-            key = (cell.verdict.value if cell.verdict else MISSING, cell.stage, self._mask(cell.reason))
-            group = groups.get(key)
+            alike = key(cell.verdict.value if cell.verdict else MISSING, cell.stage, self._mask(cell.reason))
+            group = groups.get(alike)
             if group is None:
-                group = groups[key] = _Group()
+                group = groups[alike] = _Group()
             group.cells.append(cell)
             group.reasons[cell.reason] = None
-        found = (self._finding(key, group) for key, group in groups.items())
+        found = (self._finding(alike, group) for alike, group in groups.items())
         return tuple(sorted(found, key=lambda finding: (-finding.cells, finding.verdict, finding.reason)))
 
     def _mask(self, reason: str) -> str:
@@ -80,19 +85,22 @@ class Grouping:
             mask = self._masks[reason] = masked(reason)
         return mask
 
-    def _finding(self, key: tuple[str, str, str], group: _Group) -> Finding:
+    def _finding(self, alike: tuple[str, str, str], group: _Group) -> Finding:
         cells = group.cells
         first = cells[0]
+        releases = {cell.release for cell in cells}
         evidence: Mapping[str, object] = next(
             (result.evidence for result in first.results if result.stage == first.stage), {}
         )
         return Finding(
-            verdict=key[0],
-            stage=key[1],
-            reason=first.reason if len(group.reasons) == 1 else key[2],
+            verdict=alike[0],
+            stage=alike[1],
+            reason=first.reason if len(group.reasons) == 1 else alike[2],
             remedy=first.remedy,
+            remedies=len({cell.remedy for cell in cells}),
             cells=len(cells),
-            releases=ranges.text({cell.release for cell in cells}, self._tested),
+            releases=ranges.text(releases, self._tested),
+            versions=tuple(release for release in self._tested if release in releases),
             environments=tuple(sorted({cell.environment for cell in cells})),
             axes=self._universe.narrowed(cells),
             outcomes=counts(cell.outcome.value for cell in cells),

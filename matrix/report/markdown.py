@@ -78,7 +78,13 @@ def _span(span: Span) -> tuple[str, ...]:
     if len(span.why) > 3:
         why.append(f"and {len(span.why) - 3} more reasons")
     standing = f"{words.SIGNS[span.standing]} **{span.standing.value}**"
-    return plain(span.environment), words.since(span), standing, "<br>".join(why), plain(span.todo)
+    return (
+        plain(span.environment),
+        words.since(span),
+        standing,
+        "<br>".join(why),
+        "<br>".join(map(plain, span.todo)),
+    )
 
 
 def _findings(findings: Sequence[Finding]) -> list[str]:
@@ -106,7 +112,7 @@ def _finding(finding: Finding) -> tuple[str, ...]:
         finding.releases,
         plain(", ".join(finding.environments)),
         "<br>".join(filter(None, reason)),
-        plain(finding.remedy),
+        plain(words.remedy(finding)),
     )
 
 
@@ -126,15 +132,10 @@ def _axis(table: AxisTable) -> list[str]:
 
 
 def _times(report: Report) -> list[str]:
-    rows = [
-        (stage, str(number), words.seconds(total), words.seconds(slowest))
-        for stage, (number, total, slowest) in report.stage_seconds.items()
-    ]
-    built = [each.build_seconds for each in report.environments if each.build_seconds]
-    imported = [each.import_seconds for each in report.environments if each.import_seconds]
-    for name, values in (("building environments", built), ("starting workers and importing", imported)):
-        if values:
-            rows.append((name, str(len(values)), words.seconds(sum(values)), words.seconds(max(values))))
+    rows = (
+        (row.name, str(row.number), words.seconds(row.total), words.seconds(row.slowest))
+        for row in words.times(report)
+    )
     return _table(("stage", "results", "together", "slowest"), rows)
 
 

@@ -90,7 +90,9 @@ class Finding:
     """Cells that answered alike: the same verdict at the same stage for the same reason.
 
     Attributes:
+        remedy: the first cell's; `remedies` says how many different ones there are.
         releases: ranges of tested releases, as text.
+        versions: the same releases one by one, oldest first.
         axes: the values of each axis on which the cells are fewer than those planned beside them.
         known: reason and link of the expectations that decided the outcomes.
         example: id of one of the cells, with its evidence.
@@ -100,8 +102,10 @@ class Finding:
     stage: str
     reason: str
     remedy: str
+    remedies: int
     cells: int
     releases: str
+    versions: tuple[str, ...]
     environments: tuple[str, ...]
     axes: Mapping[str, tuple[str, ...]]
     outcomes: Mapping[str, int]
@@ -123,7 +127,7 @@ class Span:
     counts: Mapping[str, int]
     why: tuple[Finding, ...]
     notes: tuple[Finding, ...]
-    todo: str
+    todo: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from matrix.report import ranges
+from matrix.report import ranges, words
 from matrix.report.model import Span, Standing
 from matrix.report.settle import GOOD, counts, fell_back, measured
 from matrix.verdicts import Verdict
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FALLBACK_BACKEND = "torch"
 UNTOLD = frozenset({Verdict.INSTALL_ERROR, Verdict.OUT_OF_MEMORY})
+MOST_STEPS = 4
 BEST_FIRST = (Standing.SAFE, Standing.BINDS, Standing.FALLS_BACK)
 
 
@@ -98,7 +99,7 @@ def _span(
     stand: Standing,
     releases: tuple[str, ...],
     cells: list[Cell],
-    todo: Callable[[Standing, tuple[Finding, ...]], str],
+    todo: Callable[[Standing, tuple[Finding, ...]], tuple[str, ...]],
     group: Grouping,
 ) -> Span:
     bad = group(cell for cell in cells if cell.verdict not in GOOD and cell.verdict is not Verdict.NOT_RUN)
@@ -124,8 +125,8 @@ def _span(
     )
 
 
-def _todo(stands: list[tuple[Standing, str]], stand: Standing, why: tuple[Finding, ...]) -> str:
-    """The steps as sentences; first the release to take, where another one in this environment is better."""
+def _todo(stands: list[tuple[Standing, str]], stand: Standing, why: tuple[Finding, ...]) -> tuple[str, ...]:
+    """What to do, step by step; first the release to take, where another one here is better."""
     steps: list[str] = []
     if stand in {Standing.UNSAFE, Standing.UNKNOWN}:
         for better in BEST_FIRST:
@@ -135,5 +136,8 @@ def _todo(stands: list[tuple[Standing, str]], stand: Standing, why: tuple[Findin
                 break
     if stand is Standing.UNKNOWN and not any(finding.remedy for finding in why):
         steps.append("Finish the run: kernel-matrix resume DIR.")
-    steps += list(dict.fromkeys(finding.remedy for finding in why if finding.remedy))[:2]
-    return " ".join(steps)
+    for finding in why:
+        step = words.remedy(finding)
+        if step and step not in steps:
+            steps.append(step)
+    return tuple(steps[:MOST_STEPS])

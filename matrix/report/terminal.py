@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from matrix.report import words
+from matrix.report.model import Standing
 
 if TYPE_CHECKING:
     from matrix.report.model import Report, Span
@@ -15,10 +16,14 @@ REASON_WIDTH = 150
 def lines(report: Report) -> list[str]:
     """Which releases are safe, since when, why, and what to do; then the run's own outcome."""
     found = [f"On {words.machine(report)}:"]
-    for environment, spans in words.by_environment(report).items():
-        found.append(f"{environment}: {words.sentence(spans)}" + " (meant to fail)" * spans[0].faulty)
+    for environment, spans in words.by_environment(report, faulty=False).items():
+        found.append(f"{environment}: {words.sentence(spans)}")
         for span in spans:
             found += _why(span)
+    for environment, spans in words.by_environment(report, faulty=True).items():
+        found.append(f"{environment}, meant to fail: {words.sentence(spans)}")
+        for span in spans:
+            found += _why(span) if span.standing is Standing.UNSAFE else []
     found.append(f"{len(report.cells)} cells: {words.counted(report.verdicts)}.")
     found.append(f"{words.result(report)} (exit code {int(report.exit_code)}).")
     found += [f"warning: {warning}" for warning in report.warnings]
@@ -37,7 +42,7 @@ def _why(span: Span) -> list[str]:
     ]
     if len(span.why) > 3:
         found.append(f"      and {len(span.why) - 3} more reasons")
-    return found + [f"      -> {_short(span.todo)}"] * bool(span.todo)
+    return found + [f"      -> {_short(step)}" for step in span.todo]
 
 
 def _short(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from matrix.report.model import Standing
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
     from matrix.report.model import Environment, Finding, Report, Span
 
+MOST_VALUES = 4
 SIGNS = {
     Standing.SAFE: "✔",
     Standing.BINDS: "◐",
@@ -73,12 +75,49 @@ def sentence(spans: list[Span]) -> str:
     return "; ".join(parts)
 
 
-def by_environment(report: Report) -> dict[str, list[Span]]:
-    """Spans of each environment, oldest releases first; those meant to fail last."""
+def by_environment(report: Report, *, faulty: bool) -> dict[str, list[Span]]:
+    """Spans of the environments that are meant to fail, or of the others; oldest releases first."""
     found: dict[str, list[Span]] = {}
     for span in report.spans:
-        found.setdefault(span.environment, []).append(span)
+        if span.faulty is faulty:
+            found.setdefault(span.environment, []).append(span)
     return found
+
+
+def about(report: Report, environment: str) -> str:
+    """What an environment is, as its recipe says."""
+    return next((each.why for each in report.environments if each.name == environment), "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Time:
+    """One row of where the time went; seconds."""
+
+    name: str
+    number: int
+    total: float
+    slowest: float
+
+
+def times(report: Report) -> list[Time]:
+    """Building, importing, then stage by stage; what took no time is left out."""
+    rows = [
+        Time(name=name, number=len(values), total=sum(values), slowest=max(values))
+        for name, values in (
+            ("building environments", [each.build_seconds for each in report.environments]),
+            ("starting workers, importing", [each.import_seconds for each in report.environments]),
+        )
+        if any(values)
+    ]
+    return rows + [
+        Time(name=stage, number=number, total=total, slowest=slowest)
+        for stage, (number, total, slowest) in report.stage_seconds.items()
+    ]
+
+
+def most_seconds(report: Report) -> float:
+    """The longest row of `times`."""
+    return max((row.total for row in times(report)), default=0.0) or 1.0
 
 
 def machine(report: Report) -> str:
@@ -109,8 +148,26 @@ def counted(counts: Mapping[str, int]) -> str:
 def where(finding: Finding) -> str:
     """The axis values on which a finding's cells are fewer than those planned beside them."""
     return "; ".join(
-        f"{axis} {', '.join(values)}" for axis, values in finding.axes.items() if len(values) <= 4
+        f"{axis} {', '.join(values)}" for axis, values in finding.axes.items() if len(values) <= MOST_VALUES
     )
+
+
+def command(finding: Finding) -> str:
+    """One command that runs all cells of a finding; axes with many values are left open, so it may run more."""
+    releases = "".join(f" --releases {release}" for release in finding.versions if release != "none")
+    terms = [
+        "(" * (len(values) > 1) + " or ".join(f"{axis}={value}" for value in values) + ")" * (len(values) > 1)
+        for axis, values in finding.axes.items()
+        if len(values) <= MOST_VALUES
+    ]
+    return f"kernel-matrix run{releases}" + (f" '{' and '.join(terms)}'" if terms else "")
+
+
+def remedy(finding: Finding) -> str:
+    """What to do about a finding; cells that were not run, each with a command of its own, get one for all."""
+    if finding.verdict == "NOT_RUN" and finding.remedies > 1:
+        return f"Run them on a machine that can: {command(finding)}"
+    return finding.remedy
 
 
 def seconds(value: float) -> str:

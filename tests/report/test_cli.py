@@ -46,7 +46,7 @@ def test_merge_reports_on_all(run_folder, tmp_path, capsys):
 
 def test_expect_lists(capsys):
     assert call("expect") == 0
-    assert "FAIL_API at bind or replay" in capsys.readouterr().out
+    assert "line 3: FAIL_API at bind" in capsys.readouterr().out
     assert call("expect", "--json") == 0
     assert json.loads(capsys.readouterr().out)["entries"]
 
