@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import time
 from pathlib import Path
 
 import nox
@@ -16,6 +18,7 @@ sys.path.insert(0, str(HERE))
 
 from matrix.environments import recipes  # noqa: E402
 from matrix.environments.fingerprint import gpus  # noqa: E402
+from matrix.environments.installer import pip_settings_for_uv  # noqa: E402
 from matrix.releases import window  # noqa: E402
 
 nox.needs_version = ">=2026.8.10"
@@ -28,6 +31,7 @@ RECIPES = recipes.load()
 WINDOW = window.load()
 DEFAULT = RECIPES.default(gpu=bool(gpus()))
 RUNS = Path(".kernel-matrix/nox")
+REPORT = RUNS / "report"
 TOOL = Path(".nox/tool/bin")
 finished: list[str] = []
 
@@ -45,7 +49,7 @@ RELEASES = [
 __doc__ += (
     f"\n\ngpu_matrix runs the window in the environment '{DEFAULT.name}', and those that are made to fail:\n"
 )
-__doc__ += "".join(f"  gpu_matrix({name:42}) {why}\n" for _, _, name, why in RELEASES)
+__doc__ += "".join(f"  {f'gpu_matrix({name})':55} {why}\n" for _, _, name, why in RELEASES)
 
 
 @nox.session(default=False)
@@ -60,9 +64,9 @@ def tool(session: nox.Session) -> None:
     [nox.param(release, name, id=id_, tags=[name]) for release, name, id_, _ in RELEASES],
 )
 def gpu_matrix(session: nox.Session, flashinfer: str, environment: str) -> None:
-    """Test one FlashInfer release in its own environment; arguments after -- select cells, as in `kernel-matrix plan`."""
+    """Test one FlashInfer release in its own environment; arguments after -- select cells."""
     python = session.python or f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = RUNS / f"{flashinfer}-{environment}-{python}"
+    folder = RUNS / time.strftime("%Y-%m-%dT%H-%M-%S") / f"{flashinfer}-{environment}-{python}"
     variables = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
     releases = [] if RECIPES.named(environment).fixed else ["--releases", flashinfer]
     command = [TOOL / "kernel-matrix", "prepare", "--environment", environment, "--python", str(python)]
@@ -81,12 +85,38 @@ def gpu_matrix(session: nox.Session, flashinfer: str, environment: str) -> None:
 
 @nox.session(default=False, requires=["tool"])
 def gpu_report(session: nox.Session) -> None:
-    """Join what gpu_matrix found into one report: .kernel-matrix/nox/report/report.html."""
-    folders = finished or sorted(
-        str(path.parent) for path in RUNS.glob("*/journal.jsonl") if path.parent.name != "report"
-    )
-    command = [TOOL / "kernel-matrix", "merge", *folders, "--out", RUNS / "report"]
+    """Join what the sessions of gpu_matrix found: .kernel-matrix/nox/report/report.html."""
+    if not finished:
+        session.error("nothing to join: gpu_matrix did not run. Start it with `nox -s gpu_matrix`.")
+    shutil.rmtree(REPORT, ignore_errors=True)
+    command = [TOOL / "kernel-matrix", "merge", *finished, "--out", REPORT]
     session.run(*map(str, command), external=True)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; `-- -m 'not wheels'` leaves out those that need the package index."""
+    session.install(
+        "-e",
+        ".",
+        RECIPES.torch,
+        *nox.project.dependency_groups(PYPROJECT, "test"),
+        env=pip_settings_for_uv(os.environ),
+    )
+    session.run("pytest", "-n", "2", "--dist", "worksteal", "-m", "not slow", *session.posargs)
+
+
+@nox.session(default=False)
+def slow(session: nox.Session) -> None:
+    """Run the tests that compile, replay whole engines, or install gigabytes."""
+    session.install(
+        "-e",
+        ".",
+        RECIPES.torch,
+        *nox.project.dependency_groups(PYPROJECT, "test"),
+        env=pip_settings_for_uv(os.environ),
+    )
+    session.run("pytest", "-m", "slow", *session.posargs)
 
 
 @nox.session

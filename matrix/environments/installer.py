@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from matrix.errors import EnvironmentBuildError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 LOG_TAIL = 12
 MINUTES = 60
 HANDED_TO_UV = {
-    "find-links": "UV_FIND_LINKS",
-    "index-url": "UV_DEFAULT_INDEX",
-    "extra-index-url": "UV_INDEX",
-    "cert": "SSL_CERT_FILE",
+    "PIP_FIND_LINKS": "UV_FIND_LINKS",
+    "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
+    "PIP_EXTRA_INDEX_URL": "UV_INDEX",
+    "PIP_CERT": "SSL_CERT_FILE",
 }
 
 
@@ -93,14 +93,17 @@ class Installer:
         return output
 
     def _variables(self) -> dict[str, str]:
-        """The variables of this process; for uv, pip's settings under the names that uv reads."""
         variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        if self.uv:
-            for setting, name in HANDED_TO_UV.items():
-                value = variables.get(f"PIP_{setting.upper().replace('-', '_')}")
-                if value and name not in variables:
-                    variables[name] = value
-        return variables
+        return (variables | pip_settings_for_uv(variables)) if self.uv else variables
+
+
+def pip_settings_for_uv(variables: Mapping[str, str]) -> dict[str, str]:
+    """Settings of pip under the names that uv reads, where uv's own are not set: uv knows none of pip's."""
+    return {
+        theirs: variables[ours]
+        for ours, theirs in HANDED_TO_UV.items()
+        if variables.get(ours) and theirs not in variables
+    }
 
 
 def find_python(version: str) -> str:

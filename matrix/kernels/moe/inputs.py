@@ -81,6 +81,40 @@ def _bias(problem: Problem, dtype: str, generator: torch.Generator) -> Tensor | 
     return ((order - problem.experts / 2) * step).to(kind)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Both weights of a layer's experts.
+
+    Attributes:
+        gemm1: `[experts, rows, hidden]`, rows in the order `[up; gate]` if gated.
+        gemm2: `[experts, hidden, intermediate]`.
+    """
+
+    gemm1: Tensor
+    gemm2: Tensor
+
+
+def weights(
+    problem: Problem, name: str, *, dtype: torch.dtype = torch.bfloat16, device: str = "cpu"
+) -> Weights:
+    """Weights `N(0, 1)` over the root of their columns, the same for the same name and kind of device.
+
+    Args:
+        problem: the layer.
+        name: decides the values.
+        dtype: of both.
+        device: where they are made and stay.
+    """
+    generator = torch.Generator(device).manual_seed(seed(name))
+    gemm1 = torch.empty((problem.experts, problem.gemm1_rows, problem.hidden), dtype=dtype, device=device)
+    gemm2 = torch.empty((problem.experts, problem.hidden, problem.intermediate), dtype=dtype, device=device)
+    for weight in (gemm1, gemm2):
+        for expert in weight:  # one at a time, for the float32 draw of a whole layer would not fit a GPU
+            drawn = torch.randn(expert.shape, generator=generator, device=device)
+            expert.copy_(drawn / expert.shape[1] ** 0.5)
+    return Weights(gemm1=gemm1, gemm2=gemm2)
+
+
 def make(
     problem: Problem,
     cell: str,
@@ -89,11 +123,12 @@ def make(
     logits_dtype: torch.dtype = torch.float32,
     dtype: torch.dtype = torch.bfloat16,
     device: str = "cpu",
+    given: Weights | None = None,
 ) -> Inputs:
     """Inputs of one cell.
 
-    Hidden states are `2 * N(0, 1)`, weights `N(0, 1)` over the root of their columns, so that every stage
-    stays of order one. Rows of logits are drawn anew until their boundary gap exceeds `GAP`.
+    Hidden states are `2 * N(0, 1)` and weights as `weights` draws them, so that every stage stays of order one.
+    Rows of logits are drawn anew until their boundary gap exceeds `GAP`.
 
     Args:
         problem: the layer.
@@ -102,6 +137,7 @@ def make(
         logits_dtype: float32 or bfloat16.
         dtype: of hidden states and weights.
         device: where the tensors are made and stay.
+        given: weights to use, where several cells share them; by default the cell's own.
 
     Raises:
         InputError: an unknown dtype name, or no tie-free logits exist for this many experts.
@@ -123,9 +159,5 @@ def make(
             f"no tie-free logits after {_ATTEMPTS} draws for {problem}.", "Take fewer experts or tokens."
         )
     hidden = (2 * normal(problem.tokens, problem.hidden)).to(dtype)
-    gemm1 = torch.empty((problem.experts, problem.gemm1_rows, problem.hidden), dtype=dtype, device=device)
-    gemm2 = torch.empty((problem.experts, problem.hidden, problem.intermediate), dtype=dtype, device=device)
-    for weight in (gemm1, gemm2):
-        for expert in weight:  # one at a time, for the float32 draw of a whole layer would not fit a GPU
-            expert.copy_(normal(*expert.shape) / expert.shape[1] ** 0.5)
-    return Inputs(logits=logits, bias=bias, hidden=hidden, gemm1=gemm1, gemm2=gemm2)
+    given = given or weights(problem, cell, dtype=dtype, device=device)
+    return Inputs(logits=logits, bias=bias, hidden=hidden, gemm1=given.gemm1, gemm2=given.gemm2)
