@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from matrix.report import ranges
-from matrix.report.findings import AXES
+from matrix.report.findings import AXES, MISSING
 from matrix.report.model import AxisTable
+from matrix.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matrix.report.model import Cell
 
 Counts = dict[str, int]
+ORDER = (*(verdict.value for verdict in Verdict), MISSING)
 
 
 def tables(cells: Iterable[Cell], tested: Sequence[str]) -> tuple[AxisTable, ...]:
@@ -42,5 +44,9 @@ def _table(axis: str, by_release: dict[str, dict[str, Counts]], tested: Sequence
     return AxisTable(
         axis=axis,
         columns=tuple(ranges.text(releases, tested) for releases, _ in columns),
-        rows={row: tuple(values.get(row, {}) for _, values in columns) for row in rows},
+        rows={row: tuple(_good_first(values.get(row, {})) for _, values in columns) for row in rows},
     )
+
+
+def _good_first(counts: Counts) -> Counts:
+    return {verdict: counts[verdict] for verdict in ORDER if verdict in counts}

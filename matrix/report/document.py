@@ -33,12 +33,15 @@ def _lines(values: Iterable[Any]) -> str:
     return f"[\n  {text}\n]" if text else "[]"
 
 
+_STRICT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)
+
+
 def dumps(value: Any) -> str:
-    """Compact JSON; a number that JSON does not know becomes its name as text."""
+    """JSON on one line; a number that JSON does not know becomes its name as text."""
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+        return _STRICT.encode(value)
     except ValueError:
-        return json.dumps(_finite(value), ensure_ascii=False, default=str)
+        return _STRICT.encode(_finite(value))
 
 
 def _finite(value: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from matrix.report.document import dumps
 from matrix.report.findings import AXES, MISSING, key, masked
+from matrix.report.settle import GOOD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matrix.verdicts import Result
 
 COLUMNS = ("release", "environment", *AXES, "verdict", "stage", "outcome")
+MOST_CELLS = 20_000
 EVIDENCE_BYTES = 6_000_000
 
 
@@ -49,7 +51,7 @@ class Results:
 
 
 def embed(report: Report, findings: Sequence[Finding]) -> dict[str, Any]:
-    """All cells, as rows of numbers into tables.
+    """Cells as rows of numbers into tables; past `MOST_CELLS` those that passed are the first to be left out.
 
     Args:
         report: the report.
@@ -85,7 +87,7 @@ def embed(report: Report, findings: Sequence[Finding]) -> dict[str, Any]:
             [round(result.seconds, 3) for result in cell.results],
         ]
 
-    cells = [row(cell) for cell in report.cells]
+    cells = [row(cell) for cell in _most_telling(report.cells)]
     return {
         "columns": COLUMNS,
         "values": [list(table.numbers) for table in tables],
@@ -93,4 +95,12 @@ def embed(report: Report, findings: Sequence[Finding]) -> dict[str, Any]:
         "findings": [f"{each.verdict} {each.stage}: {each.reason}" for each in findings],
         "notes": list(notes.numbers),
         "cells": cells,
+        "left_out": len(report.cells) - len(cells),
     }
+
+
+def _most_telling(cells: Sequence[Cell]) -> Sequence[Cell]:
+    if len(cells) <= MOST_CELLS:
+        return cells
+    worst_first = sorted(cells, key=lambda cell: (not cell.outcome.fails, cell.verdict in GOOD))
+    return worst_first[:MOST_CELLS]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from matrix.cells.cell import Point
 from matrix.report import ranges
 from matrix.report.model import Finding
-from matrix.report.settle import counts
+from matrix.report.settle import GOOD, counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 AXES = tuple(Point.__dataclass_fields__)
 MISSING = "MISSING"
+HARMLESS = frozenset({*(verdict.value for verdict in GOOD), "NOT_RUN", MISSING})
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)*(?:\.?(?:post|rc|dev|e[+-]?)\d+)*")
 
 
@@ -67,7 +68,7 @@ class Grouping:
         self._masks: dict[str, str] = {}
 
     def __call__(self, cells: Iterable[Cell]) -> tuple[Finding, ...]:
-        """The findings of these cells, the largest first; numbers in reasons do not tell them apart."""
+        """The findings of these cells, failures and then the largest first; numbers do not tell reasons apart."""
         groups: dict[tuple[str, str, str], _Group] = {}
         for cell in cells:
             alike = key(cell.verdict.value if cell.verdict else MISSING, cell.stage, self._mask(cell.reason))
@@ -77,7 +78,7 @@ class Grouping:
             group.cells.append(cell)
             group.reasons[cell.reason] = None
         found = (self._finding(alike, group) for alike, group in groups.items())
-        return tuple(sorted(found, key=lambda finding: (-finding.cells, finding.verdict, finding.reason)))
+        return tuple(sorted(found, key=_order))
 
     def _mask(self, reason: str) -> str:
         mask = self._masks.get(reason)
@@ -111,3 +112,7 @@ class Grouping:
             example=first.id,
             evidence=evidence,
         )
+
+
+def _order(finding: Finding) -> tuple[bool, int, str, str]:
+    return finding.verdict in HARMLESS, -finding.cells, finding.verdict, finding.reason

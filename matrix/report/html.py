@@ -58,6 +58,7 @@ def render(report: Report) -> str:
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         policy=f"default-src 'none'; style-src {_pin(style)}; script-src {_pin(script)}; base-uri 'none'",
+        left_out=data["left_out"],
         data=Markup(_for_script(data)),  # noqa: S704 - escaped for a script element
         number=lambda finding: numbers.get(_key(finding), -1),
         most=MOST_FINDINGS,

@@ -116,7 +116,7 @@
       title.append(
         `${result.stage} `,
         make("span", `${data.signs[result.verdict] || ""} ${result.verdict}`, `chip ${data.kinds[result.verdict] || "none"}`),
-        ` ${cell[SECONDS][index]} s`,
+        cell[SECONDS][index] ? ` ${cell[SECONDS][index]} s` : "",
       );
       block.append(title);
       if (result.reason) block.append(make("p", result.reason, "mono"));
