@@ -74,7 +74,7 @@ def gpu_matrix(session: nox.Session, flashinfer: str, environment: str) -> None:
     session.run(*map(str, command), env=variables, external=True)
     workers = str(len(gpus()))
     session.run(
-        *("python", "-m", "pytest", "-p", "matrix.run.plugin", "-n", workers, "-q", "tests/gpu"),
+        *("python", "-m", "pytest", "-p", "matrix.run.plugin", "-n", workers, "-q", "-W", "default", "tests/gpu"),
         env={"KERNEL_MATRIX_RUN": str(folder), "PYTHONPATH": str(HERE)},
         success_codes=[0, 1],
     )
