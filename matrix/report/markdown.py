@@ -76,7 +76,7 @@ def _span(span: Span) -> tuple[str, ...]:
         for finding in span.why[:3]
     ]
     if len(span.why) > 3:
-        why.append(f"and {len(span.why) - 3} more reasons")
+        why.append(f"and {words.more(len(span.why) - 3)}")
     standing = f"{words.SIGNS[span.standing]} **{span.standing.value}**"
     return (
         plain(span.environment),

@@ -41,8 +41,8 @@ def _why(span: Span) -> list[str]:
         for finding in span.why[:3]
     ]
     if len(span.why) > 3:
-        found.append(f"      and {len(span.why) - 3} more reasons")
-    return found + [f"      -> {_short(step)}" for step in span.todo]
+        found.append(f"      and {words.more(len(span.why) - 3)}")
+    return found + [f"      -> {' '.join(step.split())}" for step in span.todo]
 
 
 def _short(text: str) -> str:

@@ -170,6 +170,11 @@ def remedy(finding: Finding) -> str:
     return finding.remedy
 
 
+def more(reasons: int) -> str:
+    """`1 more reason`, `2 more reasons`."""
+    return f"{reasons} more reason{'s' * (reasons != 1)}"
+
+
 def seconds(value: float) -> str:
     """A duration to read: `0.12 s`, `3.4 s`, `2 min 5 s`."""
     if value >= 60:
