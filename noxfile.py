@@ -126,3 +126,10 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure the figures that the documentation states, on this machine."""
+    session.install("-e", ".")
+    session.run("python", "ci/bench.py")

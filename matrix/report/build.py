@@ -110,7 +110,8 @@ def _cells(
     cells = []
     for planned in run.plan["cells"]:
         name, environment = planned["id"], environments.get(planned["environment_id"])
-        mine = results.get(name) or settle.unbuilt(name, environment)
+        told = results.get(name, []) if name in run.journal.finished else []
+        mine = told or settle.unbuilt(name, environment)
         decisive = settle.decisive(mine)
         asked = PlannedCell.from_json(planned)
         subject = Subject(

@@ -177,6 +177,7 @@ class RunFolder:
         self.ends = [
             record for place in places for cell in cells_of(place) for record in self._answers(place, cell)
         ]
+        self.unfinished: set[str] = set()
         self.workers = [
             {"kind": "worker", "environment": place["id"], "import_seconds": 3.5, "seconds": 4.0}
             for place in places
@@ -208,7 +209,9 @@ class RunFolder:
     def write(self) -> Path:
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "plan.json").write_text(json.dumps(self.plan), encoding="utf-8")
-        records = [self.header, *self.environments, *self.ends, *self.workers]
+        answered = dict.fromkeys(end["cell"] for end in self.ends)
+        finished = [{"kind": "finish", "cell": cell} for cell in answered if cell not in self.unfinished]
+        records = [self.header, *self.environments, *self.ends, *finished, *self.workers]
         lines = "".join(json.dumps(record) + "\n" for record in records)
         (self.path / "journal.jsonl").write_text(lines, encoding="utf-8")
         return self.path

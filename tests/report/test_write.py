@@ -116,6 +116,15 @@ def test_a_run_that_never_started_has_a_usable_report(run_folder, schema):
     assert {span["standing"] for span in document(folder, schema)["spans"]} == {"unknown"}
 
 
+def test_a_cell_that_was_cut_short_has_no_result(run_folder, schema):
+    cell = run_folder.cell("0.6.14")
+    run_folder.unfinished = {cell["id"]}
+    folder = run_folder.write()
+    assert write(folder).exit_code is Exit.INCOMPLETE
+    (cut,) = (each for each in document(folder, schema)["cells"] if each["id"] == cell["id"])
+    assert cut["verdict"] is None
+
+
 def test_a_torn_journal_and_a_stranger_are_warnings(run_folder, records):
     run_folder.ends.append(records.end("0.6.14/lean/of/another/plan", "bind"))
     folder = run_folder.write()
