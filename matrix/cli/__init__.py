@@ -24,6 +24,9 @@ COMMANDS = {
     "cells": "cells",
     "plan": "plan",
     "prepare": "prepare",
+    "surface": "surface",
+    "diff": "diff",
+    "history": "history",
     "doctor": "doctor",
 }
 DESCRIPTION = """\
@@ -68,8 +71,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"kernel-matrix {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
-    named = [word for word in arguments if word in COMMANDS][:1]
-    for command in named or COMMANDS:
+    first = next((word for word in arguments if not word.startswith("-")), "")
+    for command in [first] if first in COMMANDS else COMMANDS:
         module: Any = importlib.import_module(f"matrix.cli.{COMMANDS[command]}")
         subparser = subparsers.add_parser(
             command,

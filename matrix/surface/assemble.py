@@ -22,6 +22,7 @@ ENUM_BASES = {
     "ReprEnum": "any",
 }
 BROUGHT_BY_TORCH = {"typing_extensions"}
+EXPLICIT, COLLECTED, INCIDENTAL = range(3)
 DEPTH = 20
 
 
@@ -37,6 +38,7 @@ class _Assembly(Namespace):
         super().__init__(modules)
         self.release = release
         self.entries: dict[str, Entry] = {}
+        self._best: dict[tuple[str, str], tuple[Any, ...]] = {}
         self._enums: dict[tuple[str, str], dict[str, Any]] = {}
 
     def surface(self) -> Surface:
@@ -64,37 +66,46 @@ class _Assembly(Namespace):
             self._define(thing, public=public)
             if public:
                 entry.setdefault("paths", {})[local] = qualname
-                if thing.module != module and self._is_incidental(module, local):
+                manner = self._manner(module, local) if thing.module != module else EXPLICIT
+                if manner == INCIDENTAL:
                     entry.setdefault("incidental", []).append(local)
                 else:
-                    self._offer_path(thing, f"{module}.{local}")
+                    self._offer_path(thing, f"{module}.{local}", manner)
             elif thing.module != module:
                 entry.setdefault("private", {}).setdefault("paths", {})[local] = qualname
         elif public and local != "__all__":
-            file = self.modules[thing.module].file
-            value = {"text": thing.binding[3], "file": file, "line": thing.binding[1]}
+            value: Entry = {"text": thing.binding[3], "line": thing.binding[1]}
+            if thing.module != module:
+                value = {"from": f"{thing.module}.{thing.name}"}
+                if self._manner(module, local) == INCIDENTAL:
+                    entry.setdefault("incidental", []).append(local)
             entry.setdefault("values", {})[local] = value
         condition = self._condition(module, thing) if public else None
         if condition:
             entry.setdefault("conditional", {})[local] = condition
 
-    def _is_incidental(self, module: str, local: str) -> bool:
-        """Whether a module has a name only because its own code uses it."""
+    def _manner(self, module: str, local: str) -> int:
+        """How a module has a name from elsewhere: said so, as a package's collection, or for its own code only."""
         holder = self.modules[module]
         listed = holder.record.get("all")
         if listed is not None:
-            return local not in listed
+            return EXPLICIT if local in listed else INCIDENTAL
         bindings = holder.record.get("names", {}).get(local, ())
-        said = any(binding[0] != "i" or (len(binding) > 6 and binding[6]) for binding in bindings)
-        return not holder.file.endswith("__init__.py") and bool(bindings) and not said
+        if not bindings or any(
+            binding[0] != "i" or (len(binding) > 6 and binding[6]) for binding in bindings
+        ):
+            return EXPLICIT
+        return COLLECTED if holder.file.endswith("__init__.py") else INCIDENTAL
 
-    def _offer_path(self, thing: Thing, path: str) -> None:
-        """Note a public path beside the definition, where it is better than the one noted so far: shorter."""
-        entry = self.entries[thing.module]
-        section = "functions" if thing.kind == "f" else "classes"
-        item = entry.get(section, {}).get(thing.name)
-        if item is not None:
-            item["path"] = min(item.get("path", path), path, key=lambda one: (one.count("."), len(one), one))
+    def _offer_path(self, thing: Thing, path: str, manner: int) -> None:
+        """Note a public path beside the definition, where it is better than the one noted so far."""
+        rank = (manner, path.count("."), len(path), path)
+        if rank < self._best.get((thing.module, thing.name), (INCIDENTAL,)):
+            self._best[thing.module, thing.name] = rank
+            section = "functions" if thing.kind == "f" else "classes"
+            item = self.entries[thing.module].get(section, {}).get(thing.name)
+            if item is not None:
+                item["path"] = path
 
     def _section(self, module: str, section: str, name: str, *, public: bool) -> Entry | None:
         """Where a definition goes, or nothing where it stands already, there or among the public ones."""
@@ -241,8 +252,8 @@ class _Assembly(Namespace):
             )
         return self._enums[key]
 
-    def member(self, thing: Thing, rest: str, depth: int) -> Any:
-        """The value of an enum member; `depth` is not needed here."""
+    def member(self, thing: Thing, rest: str) -> Any:
+        """The value of an enum member."""
         name, _, tail = rest.partition(".")
         nature = self._enum_nature(self._lineage(thing)) if tail in ("", "value") else None
         if nature:

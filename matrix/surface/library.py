@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import mmap
 import os
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from matrix.surface.version import READER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from typing_extensions import Self
 
     from matrix.releases.index import Index
     from matrix.releases.tree import Tree
@@ -111,8 +114,11 @@ class Library:
     def _kept(self, project: str, version: str) -> Surface | None:
         if "/" in version or "/" in project:
             return None
-        data = self.store.read("surfaces", self._key(project, version))
-        return model.load(data) if data else None
+        try:
+            with self.store.path("surfaces", self._key(project, version)).open("rb") as file:
+                return model.load(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        except (OSError, ValueError):
+            return None
 
     def _open(self, release: str) -> tuple[str, str | None, Tree]:
         """A release's label, the key to keep it under, and its files."""
@@ -188,7 +194,7 @@ class _Workers:
         self.held: dict[str, bytes] = {}
         self.futures: list[Future[None]] = []
 
-    def __enter__(self) -> _Workers:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -265,9 +271,10 @@ def _assemble_from(folder: Path, release: str, sources: list[_Source]) -> bytes:
     from matrix.surface.namespace import Module
 
     store = Store(folder)
-    modules = []
-    for source in sources:
-        modules.append(Module(name=source.module, file=source.file, record=_record(store, source.digest)))
+    modules = [
+        Module(name=source.module, file=source.file, record=_record(store, source.digest))
+        for source in sources
+    ]
     return model.dump(assemble(release, modules))
 
 

@@ -6,18 +6,22 @@ digest is: a diff reads only the modules that differ, and the history of one sym
 
 from __future__ import annotations
 
+import functools
 import json
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from mmap import mmap
 
 __all__ = ["SCHEMA", "Entry", "Surface", "dump", "load"]
 
 SCHEMA = 1
 NAMES = "*"
 """The line that is no module: which modules define a name."""
+PRIVATE = "/private"
+"""What follows a module's name for the line of its private part."""
 Entry = dict[str, Any]
 
 
@@ -35,11 +39,11 @@ class Surface:
       "decorators", "path", "line"}`, methods inherited from the release's own classes included; for an enum also
       `lines`, the line of each member.
     - `enums`: qualname to member values; null where only running the code would tell.
-    - `values`: other public names, `{"text", "file", "line"}`.
+    - `values`: other public names, `{"text", "line"}`, or `{"from"}` with the path that it was imported from.
     - `paths`: each public name of the module to the QUALNAME of the function or class that it stands for.
     - `incidental`: those of the paths that the module has only because its own code uses them.
-    - `conditional`: public names that are not there whenever their module is: `{"needs", "when", "file", "line"}`.
-    - `private`: `functions`, `classes` and `paths` again, for what has no public path.
+    - `conditional`: public names that are not always there with their module: `{"needs", "when", "file", "line"}`.
+    - `private`: (behind `Surface.private`) `functions`, `classes` and `paths` again, for what has no public path.
 
     Args:
         release: the version, or the name of the wheel, file or folder it was read from.
@@ -49,6 +53,7 @@ class Surface:
     def __init__(self, release: str, modules: Mapping[str, Entry]) -> None:
         self.release = release
         self._modules = modules
+        self._named: dict[str, list[str]] | None = None
 
     @property
     def modules(self) -> Mapping[str, Entry]:
@@ -59,7 +64,15 @@ class Surface:
         """What tells a module's entry from another one."""
         if isinstance(self._modules, _Kept):
             return self._modules.index[module][2]
-        return _digest(_line(self._modules[module]))
+        entry = self._modules[module]
+        return _digest(_line({key: item for key, item in entry.items() if key != "private"}))
+
+    def private(self, module: str) -> Entry:
+        """A module's `private` part."""
+        if isinstance(self._modules, _Kept):
+            return self._modules.private(module)
+        found: Entry = self._modules[module].get("private", {})
+        return found
 
     def locate(self, path: str) -> tuple[str, str, str]:
         """An import path as module, name in it and what follows; an empty module where there is none."""
@@ -77,9 +90,9 @@ class Surface:
         module, name, rest = self.locate(path)
         if not name:
             return None
-        entry = self._modules[module]
-        private = entry.get("private", {})
-        found: str | None = entry.get("paths", {}).get(name) or private.get("paths", {}).get(name)
+        found: str | None = self._modules[module].get("paths", {}).get(name)
+        private = self.private(module) if found is None else {}
+        found = found or private.get("paths", {}).get(name)
         if found is None and (name in private.get("functions", {}) or name in private.get("classes", {})):
             found = f"{module}:{name}"
         if found is None or not rest:
@@ -93,9 +106,11 @@ class Surface:
     def named(self, name: str) -> list[str]:
         """QUALNAMEs of public functions and classes of that name, wherever they are defined."""
         if isinstance(self._modules, _Kept):
-            modules = self._modules.named().get(name, [])
+            modules = self._modules.named.get(name, [])
         else:
-            modules = _names(self._modules).get(name, [])
+            if self._named is None:
+                self._named = _names(self._modules)
+            modules = self._named.get(name, [])
         return [f"{module}:{name}" for module in modules]
 
     def function(self, qualname: str) -> Entry | None:
@@ -132,11 +147,10 @@ class Surface:
 
     def _defined(self, section: str, qualname: str) -> Entry | None:
         module, _, name = qualname.partition(":")
-        entry = self._modules.get(module, {})
-        found: Entry | None = entry.get(section, {}).get(name) or entry.get("private", {}).get(
-            section, {}
-        ).get(name)
-        return found
+        if module not in self._modules:
+            return None
+        found: Entry | None = self._modules[module].get(section, {}).get(name)
+        return found or self.private(module).get(section, {}).get(name)
 
     def to_json(self, *, private: bool = False) -> Entry:
         """The document that `kernel-matrix surface --json` prints.
@@ -148,7 +162,7 @@ class Surface:
         data |= {key: {} for key in ("functions", "classes", "enums", "paths", "values", "conditional")}
         for module, entry in self._modules.items():
             data["modules"][module] = {key: entry[key] for key in ("file", "needs", "error") if key in entry}
-            for part in [entry, *([entry.get("private", {})] if private else [])]:
+            for part in [entry, *([self.private(module)] if private else [])]:
                 for section in ("functions", "classes"):
                     for name, item in part.get(section, {}).items():
                         data[section][f"{module}:{name}"] = item | {"file": entry["file"]}
@@ -166,15 +180,18 @@ class Surface:
 class _Kept(dict[str, Entry]):
     """Module entries that are parsed when they are asked for."""
 
-    def __init__(self, data: bytes, start: int, index: dict[str, tuple[int, int, str]]) -> None:
+    def __init__(self, data: bytes | mmap, start: int, index: dict[str, tuple[int, int, str]]) -> None:
         super().__init__()
         self.data = data
         self.start = start
-        self.index = {module: place for module, place in index.items() if module != NAMES}
-        self.names = index[NAMES]
+        self.places = index
+        self.index = {
+            line: place for line, place in index.items() if line != NAMES and not line.endswith(PRIVATE)
+        }
 
+    @functools.cached_property
     def named(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = self._at(self.names)
+        found: dict[str, list[str]] = self._at(self.places[NAMES])
         return found
 
     def _at(self, place: tuple[int, int, str]) -> Any:
@@ -185,6 +202,14 @@ class _Kept(dict[str, Entry]):
         entry: Entry = self._at(self.index[module])
         self[module] = entry
         return entry
+
+    def private(self, module: str) -> Entry:
+        entry = self[module]
+        if "private" not in entry:
+            place = self.places.get(module + PRIVATE)
+            entry["private"] = self._at(place) if place else {}
+        found: Entry = entry["private"]
+        return found
 
     def __contains__(self, module: object) -> bool:
         return module in self.index
@@ -216,7 +241,7 @@ def _names(modules: Mapping[str, Entry]) -> dict[str, list[str]]:
 
 
 def _line(entry: Entry) -> bytes:
-    return json.dumps(entry, separators=(",", ":"), sort_keys=True).encode()
+    return json.dumps(entry, separators=(",", ":")).encode()
 
 
 def _digest(line: bytes) -> str:
@@ -225,7 +250,11 @@ def _digest(line: bytes) -> str:
 
 def dump(surface: Surface) -> bytes:
     """The file of a surface."""
-    lines = {module: _line(entry) for module, entry in surface.modules.items()}
+    lines: dict[str, bytes] = {}
+    for module, entry in surface.modules.items():
+        lines[module] = _line({key: item for key, item in entry.items() if key != "private"})
+        if "private" in entry:
+            lines[module + PRIVATE] = _line(entry["private"])
     lines[NAMES] = _line(_names(surface.modules))
     index: dict[str, tuple[int, int, str]] = {}
     offset = 0
@@ -236,12 +265,14 @@ def dump(surface: Surface) -> bytes:
     return b"\n".join([json.dumps(header, separators=(",", ":")).encode(), *lines.values(), b""])
 
 
-def load(data: bytes) -> Surface | None:
+def load(data: bytes | mmap) -> Surface | None:
     """The surface in a file, or nothing where the file is torn or of another schema."""
     start = data.find(b"\n") + 1
     try:
         header = json.loads(data[:start])
-        whole = header["schema"] == SCHEMA and len(data) == start + header["length"]
+        whole = (
+            header["schema"] == SCHEMA and NAMES in header["index"] and len(data) == start + header["length"]
+        )
     except (ValueError, KeyError, TypeError):
         return None
     return Surface(header["release"], _Kept(data, start, header["index"])) if whole else None

@@ -228,10 +228,10 @@ class Namespace:
             owner = thing.module
             return evaluate(thing.binding[3], lambda name: self.value(owner, name, depth + 1))
         if thing and thing.kind == "c" and rest:
-            return self.member(thing, rest, depth)
+            return self.member(thing, rest)
         raise Unknown(dotted)
 
-    def member(self, thing: Thing, rest: str, depth: int) -> Any:
+    def member(self, thing: Thing, rest: str) -> Any:
         """An enum member of a class, as its value; filled in by `assemble`, which knows the enums."""
         raise Unknown(f"{thing.name}.{rest}")
 

@@ -114,7 +114,7 @@ def enum_members(
 
 
 def _member(name: str, text: str, kind: str, before: dict[str, Any], lookup: Callable[[str], Any]) -> Any:
-    if text.rpartition(".")[2] in {"auto()"}:
+    if text.rpartition(".")[2] == "auto()":
         if kind == "str":
             return name.lower()
         numbers = [value for value in before.values() if isinstance(value, int)]

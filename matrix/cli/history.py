@@ -1,0 +1,58 @@
+"""Show when a symbol, its parameters, defaults and enum values came, moved and went, in ranges of releases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matrix.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "show when a symbol, its parameters, defaults and enum values came and went"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `history`."""
+    parser.epilog = (
+        "examples:\n  kernel-matrix history flashinfer.fused_moe.trtllm_bf16_moe\n"
+        "  kernel-matrix history flashinfer.fused_moe.RoutingMethodType --since 0.6.0 --pre"
+    )
+    parser.add_argument(
+        "symbol", metavar="SYMBOL", help="an import path: function, class, enum, method or module"
+    )
+    parser.add_argument(
+        "--since", metavar="R", default="0.4.0", help="the oldest release (default: %(default)s)"
+    )
+    parser.add_argument("--pre", action="store_true", help="also release candidates and other pre-releases")
+    parser.add_argument(
+        "--with",
+        action="append",
+        default=[],
+        dest="more",
+        metavar="R",
+        help="a wheel file or folder of sources after the newest release; repeatable",
+    )
+    options.add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the history."""
+    from packaging.version import InvalidVersion, Version
+
+    from matrix.cli.surface import library
+    from matrix.errors import InputError
+    from matrix.surface.history import history
+
+    books = library()
+    try:
+        oldest = Version(arguments.since)
+    except InvalidVersion as error:
+        raise InputError(f"--since: {error}.", "Give a version, such as 0.6.0.") from error
+    versions = [one for one in books.published(pre=arguments.pre) if Version(one) >= oldest]
+    found = history(books.many([*versions, *arguments.more]), arguments.symbol)
+    if arguments.json:
+        options.print_json(found.to_json())
+    else:
+        print("\n".join(found.lines()))
+    return 0

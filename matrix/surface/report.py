@@ -1,0 +1,127 @@
+"""Findings as Markdown for a pull request, as text for a terminal, and as a block of the main report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from matrix.surface.classes import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from matrix.surface.diff import Finding
+
+__all__ = ["block", "is_deep", "markdown", "text"]
+
+DEEP_PARTS = 4
+"""An import path of more parts than this is shown only where it is asked for: kernels and their helpers."""
+CALL_CHARACTERS = 160
+SIGNS = {
+    Severity.BREAKING: "BREAKS",
+    Severity.SILENT: "SILENT",
+    Severity.WARNING: "WARNS",
+    Severity.NOTE: "note",
+}
+MEANINGS = {
+    Severity.BREAKING: "A call or import that worked raises an error",
+    Severity.SILENT: "A call that worked goes on and means something else",
+    Severity.WARNING: "May fail in some environments, or gives back something else",
+    Severity.NOTE: "Nothing that worked stops working",
+}
+
+
+def is_deep(finding: Finding) -> bool:
+    """Whether a finding is about something that callers seldom name: a long path, or an incidental import."""
+    return finding.symbol.count(".") >= DEEP_PARTS or finding.kind.id == "lost-reexport"
+
+
+def shown(findings: Iterable[Finding], *, deep: bool = False, notes: bool = False) -> list[Finding]:
+    """The findings that a reader wants to see first."""
+    return [
+        one
+        for one in findings
+        if (deep or not is_deep(one)) and (notes or one.kind.severity is not Severity.NOTE)
+    ]
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """How many findings of which severity, in one line."""
+    counts = Counter(one.kind.severity for one in findings)
+    return (
+        ", ".join(f"{counts[severity]} {severity.value}" for severity in Severity if counts[severity])
+        or "none"
+    )
+
+
+def text(old: str, new: str, findings: Sequence[Finding], *, deep: bool, notes: bool) -> list[str]:
+    """Lines for a terminal: each finding with both places and its witness."""
+    rows = shown(findings, deep=deep, notes=notes)
+    lines = [f"{old} -> {new}: {summary(findings)}"]
+    symbol = ""
+    for one in rows:
+        if one.symbol != symbol:
+            lines += ["", one.symbol]
+            symbol = one.symbol
+        lines.append(f"  {SIGNS[one.kind.severity]:6} {one.message}  [{one.kind.id}]")
+        lines.append(f"         {_places(one)}")
+        if one.witness:
+            lines.append(f"         {_cut(one.witness.text)}")
+            lines.append(f"           {old}: {one.witness.before}; {new}: {one.witness.after}")
+    lines += ["", *_left_out(findings, rows)]
+    return lines if lines[-1] else lines[:-1]
+
+
+def markdown(
+    old: str, new: str, findings: Sequence[Finding], *, deep: bool = False, notes: bool = False
+) -> str:
+    """A table that fits a pull request, worst first, with what is left out counted."""
+    rows = shown(findings, deep=deep, notes=notes)
+    lines = [f"### FlashInfer API, {old} to {new}", "", f"{summary(findings).capitalize()}.", ""]
+    for severity in Severity:
+        group = [one for one in rows if one.kind.severity is severity]
+        if not group:
+            continue
+        lines += [f"**{severity.value.capitalize()}** ({len(group)}). {MEANINGS[severity]}.", ""]
+        lines += ["| symbol | change | where | a call that shows it |", "|---|---|---|---|"]
+        for one in group:
+            call = f"`{_cell(_cut(one.witness.text))}`: {_cell(one.witness.after)}" if one.witness else ""
+            lines.append(f"| `{_cell(one.symbol)}` | {_cell(one.message)} | {_cell(_places(one))} | {call} |")
+        remedies = {one.kind.id: one.kind.remedy for one in group}
+        lines += ["", *(f"- {name}: {remedy}" for name, remedy in remedies.items()), ""]
+    lines += [f"_{line}_" for line in _left_out(findings, rows)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def block(old: str, new: str, findings: Sequence[Finding]) -> dict[str, Any]:
+    """What the main report holds of a diff: counts, and the findings that a reader wants to see."""
+    return {
+        "from": old,
+        "to": new,
+        "counts": dict(sorted(Counter(one.kind.severity.value for one in findings).items())),
+        "classes": dict(sorted(Counter(one.kind.id for one in findings).items())),
+        "findings": [one.to_json() for one in shown(findings)],
+    }
+
+
+def _places(one: Finding) -> str:
+    sides = [f"{side.file}:{side.line}" for side in (one.old, one.new) if side]
+    return " -> ".join(dict.fromkeys(sides))
+
+
+def _left_out(findings: Sequence[Finding], rows: Sequence[Finding]) -> list[str]:
+    kept = set(map(id, rows))
+    rest = [one for one in findings if id(one) not in kept]
+    if not rest:
+        return []
+    counts = Counter(one.kind.id for one in rest)
+    listed = ", ".join(f"{count} {name}" for name, count in counts.most_common())
+    return [f"Not shown (--all shows them): {listed}."]
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= CALL_CHARACTERS else line[: CALL_CHARACTERS - 4] + "...)"
+
+
+def _cell(line: str) -> str:
+    return line.replace("|", "\\|").replace("\n", " ")
