@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matrix import toml
-from matrix.cells.cell import GATINGS, Point
+from matrix.cells.cell import GATINGS, Point, parse
 from matrix.errors import InputError, unknown
 from matrix.kernels.moe import activations, profiles, routings
 
@@ -78,26 +78,13 @@ class Axes:
         return next((rule.why for rule in RULES if not rule.holds(values, self.profiles)), "")
 
     def point(self, text: str) -> Point:
-        """Parse the axis part of a cell id.
+        """The point that a cell id names, with or without release and environment in front.
 
         Raises:
             InputError: a part that is missing, a value that does not exist, or a combination that means nothing.
         """
-        parts = text.split("/")
-        if len(parts) != 6 or not parts[4].startswith("bias-"):
-            form = "backend/activation-gating/routing/role/bias-dtype/profile"
-            raise InputError(f"'{text}' is not a cell.", f"Write it as {form}.")
-        backend, activation, routing, role, bias, profile = parts
-        activation, _, gating = activation.rpartition("-")
-        point = Point(
-            backend=backend,
-            activation=activation,
-            gating=gating,
-            routing=routing,
-            role=role,
-            bias=bias.removeprefix("bias-"),
-            profile=profile,
-        )
+        named = parse(text)
+        point = Point(**{axis: named[axis] for axis in self.values})
         for axis, value in point.values().items():
             if value not in self.values[axis]:
                 raise unknown(f"value of axis {axis}", value, self.values[axis], text)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from matrix.errors import InputError
+
 GATINGS = ("gated", "nongated")
+FORM = "backend/activation-gating/routing/role/bias-dtype/profile"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,29 @@ class Point:
     def values(self) -> dict[str, str]:
         """Axis to value."""
         return {axis: getattr(self, axis) for axis in self.__dataclass_fields__}
+
+
+def parse(text: str) -> dict[str, str]:
+    """Axis to value of a cell id, with or without release and environment in front; values are not looked up.
+
+    Raises:
+        InputError: not of that form.
+    """
+    place, parts = text.split("/")[:-6], text.split("/")[-6:]
+    if len(place) not in {0, 2} or len(parts) != 6 or not parts[4].startswith("bias-"):
+        raise InputError(f"'{text}' is not a cell.", f"Write it as [release/environment/]{FORM}.")
+    backend, activation, routing, role, bias, profile = parts
+    activation, _, gating = activation.rpartition("-")
+    return {
+        **dict(zip(("release", "environment"), place, strict=False)),
+        "backend": backend,
+        "activation": activation,
+        "gating": gating,
+        "routing": routing,
+        "role": role,
+        "bias": bias.removeprefix("bias-"),
+        "profile": profile,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

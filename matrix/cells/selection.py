@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from matrix.cells.cell import parse as parse_id
 from matrix.errors import InputError, unknown
 
 if TYPE_CHECKING:
@@ -101,14 +102,20 @@ class _Parser:
             return self.glob(token)
         if axis not in self.known:
             raise unknown("axis", axis, self.known, f"selection '{self.text}'")
+        self.check(axis, value)
+        return lambda cell: fnmatchcase(_value(cell, axis), value)
+
+    def check(self, axis: str, value: str) -> None:
         values = self.known[axis]
         if not any(fnmatchcase(candidate, value) for candidate in values):
             raise unknown(f"value of axis {axis}", value, values, f"selection '{self.text}'")
-        return lambda cell: fnmatchcase(_value(cell, axis), value)
 
     def glob(self, token: str) -> Predicate:
         if "/" not in token and not WILD.search(token):
             raise InputError(f"selection '{self.text}': '{token}' is neither axis=value nor a cell id.", HELP)
+        if not WILD.search(token):
+            for axis, value in parse_id(token).items():
+                self.check(axis, value)
         return lambda cell: fnmatchcase(cell.id, token) or fnmatchcase(cell.point.id, token)
 
 
