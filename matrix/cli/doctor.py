@@ -59,7 +59,7 @@ def _torch() -> str:
 
     from matrix.environments.fingerprint import look
 
-    found = look(Path(sys.prefix))
+    found = look(Path(sys.executable))
     if found.torch is None:
         return "none beside the tool: the environment 'inherit' is not for this machine, the others are"
     return f"{found.torch} beside the tool, built for {f'CUDA {found.cuda}' if found.cuda else 'CPUs'}"

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from matrix import cache
-from matrix.environments.fingerprint import Fingerprint, look
+from matrix.environments.fingerprint import Fingerprint, asked_by, look
 from matrix.environments.installer import find_python
 from matrix.environments.recipes import HOST, Recipe
 from matrix.errors import EnvironmentBuildError
@@ -157,20 +158,27 @@ def _fill(environment: Environment, installer: Installer, prefix: Path, base: _B
         installer.install(prefix, environment.requirements(recipe.requires), dependencies=True)
     if recipe.exact:
         installer.install(prefix, environment.requirements(recipe.exact), dependencies=False)
-    visible = look(prefix).packages if recipe.missing else {}
-    lacking = [item for item in recipe.missing if not _met(item, visible)]
-    if lacking:
-        installer.install(prefix, lacking, dependencies=False)
+    _complete(installer, prefix, list(recipe.missing))
     for package, version in recipe.stub.items():
         _write_stub(prefix, package, version)
-    fingerprint = look(prefix)
+    fingerprint = look(prefix / "bin" / "python")
     _check_torch(environment, prefix, fingerprint)
     return fingerprint
 
 
-def _met(requirement: str, visible: dict[str, str]) -> bool:
-    wanted = Requirement(requirement)
-    version = visible.get(wanted.name.lower().replace("_", "-"))
+def _complete(installer: Installer, prefix: Path, wanted: list[str]) -> None:
+    """Install what is lacking, and what that asks for and is lacking; what the base has is left as it is."""
+    python = prefix / "bin" / "python"
+    while wanted:
+        visible = look(python).packages
+        lacking = [item for item in wanted if not _met(Requirement(item), visible)]
+        if lacking:
+            installer.install(prefix, lacking, dependencies=False)
+        wanted = asked_by(python, [Requirement(item).name for item in lacking])
+
+
+def _met(wanted: Requirement, visible: dict[str, str]) -> bool:
+    version = visible.get(canonicalize_name(wanted.name))
     return version is not None and wanted.specifier.contains(version, prereleases=True)
 
 
@@ -190,6 +198,13 @@ def _check_torch(environment: Environment, prefix: Path, fingerprint: Fingerprin
             f"{environment.id}: {own[0].stem} was installed over the torch that the tool runs with.",
             "Report this: the recipe 'inherit' must never replace torch.",
         )
+    if fingerprint.torch is None:
+        raise EnvironmentBuildError(
+            f"{environment.id}: there is no torch in it, and the checks need one.",
+            f"Install torch beside the tool, for {sys.executable}."
+            if recipe.base == HOST
+            else "Name one with --torch.",
+        )
     if recipe.cpu_torch and fingerprint.cuda:
         raise EnvironmentBuildError(
             f"{environment.id}: torch {fingerprint.torch} is built for CUDA {fingerprint.cuda}, not for CPUs.",
@@ -207,7 +222,7 @@ def _identity(environment: Environment, installer: Installer) -> str:
 
 def _host_torch(environment: Environment) -> str:
     """What an overlay on the tool's own interpreter stands on: it must not outlive a change of that torch."""
-    return f"{sys.prefix} {look(Path(sys.prefix)).torch}" if environment.recipe.base == HOST else ""
+    return f"{sys.prefix} {look(Path(sys.executable)).torch}" if environment.recipe.base == HOST else ""
 
 
 def _hash(value: Any) -> str:
@@ -219,7 +234,8 @@ def _read_stamp(prefix: Path, identity: str) -> dict[str, Any] | None:
         stamp: dict[str, Any] = json.loads((prefix / STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return stamp if stamp.get("identity") == identity else None
+    runs = (prefix / "bin" / "python").exists()  # its interpreter may have been taken away since
+    return stamp if runs and stamp.get("identity") == identity else None
 
 
 def _write_stamp(prefix: Path, stamp: dict[str, Any]) -> None:

@@ -9,15 +9,17 @@ import subprocess
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from packaging.requirements import Requirement
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 _LOOK = """
-import importlib.metadata, importlib.util, json, pathlib, platform, runpy
+import importlib.metadata, importlib.util, json, pathlib, platform, re, runpy
 found = {"python": platform.python_version(), "torch": None, "cuda": None, "packages": {}}
 for item in reversed(list(importlib.metadata.distributions())):
-    found["packages"][(item.name or "?").lower().replace("_", "-")] = item.version
+    found["packages"][re.sub("[-_.]+", "-", item.name or "?").lower()] = item.version
 spec = importlib.util.find_spec("torch")
 if spec and spec.origin:
     version = runpy.run_path(str(pathlib.Path(spec.origin).with_name("version.py")))
@@ -55,11 +57,25 @@ class Fingerprint:
         return told | {"hash": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]}
 
 
-def look(prefix: Path) -> Fingerprint:
+def look(python: Path) -> Fingerprint:
     """Look at the environment of an interpreter."""
-    command = [str(prefix / "bin" / "python"), "-I", "-c", _LOOK]
+    command = [str(python), "-I", "-c", _LOOK]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     return Fingerprint(**json.loads(found.stdout))
+
+
+_ASKED = """
+import importlib.metadata, json, sys
+print(json.dumps([item for name in sys.argv[1:] for item in importlib.metadata.requires(name) or []]))
+"""
+
+
+def asked_by(python: Path, distributions: Sequence[str]) -> list[str]:
+    """The requirements of distributions that an interpreter sees, those of their extras left out."""
+    command = [str(python), "-I", "-c", _ASKED, *distributions]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    asked = [Requirement(item) for item in json.loads(found.stdout)]
+    return [str(item) for item in asked if item.marker is None or item.marker.evaluate({"extra": ""})]
 
 
 @dataclass(frozen=True, kw_only=True)

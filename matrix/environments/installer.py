@@ -99,11 +99,14 @@ class Installer:
 
 def pip_settings_for_uv(variables: Mapping[str, str]) -> dict[str, str]:
     """Settings of pip under the names that uv reads, where uv's own are not set: uv knows none of pip's."""
-    return {
+    told = {
         theirs: variables[ours]
         for ours, theirs in HANDED_TO_UV.items()
         if variables.get(ours) and theirs not in variables
     }
+    if "UV_FIND_LINKS" in told:
+        told["UV_FIND_LINKS"] = ",".join(told["UV_FIND_LINKS"].split())
+    return told
 
 
 def find_python(version: str) -> str:
