@@ -55,7 +55,7 @@ def load(path: Path | None = None) -> Window:
     if not isinstance(entries, list) or not entries:
         raise InputError(f"{path}: no [[release]] entries.", "Add one with 'version' and 'reason' for each.")
     releases = [_release(entry, f"{path}, release {number}") for number, entry in enumerate(entries, 1)]
-    versions = [release.version for release in releases]
+    versions = [Version(release.version) for release in releases]
     for version in versions:
         if versions.count(version) > 1:
             raise InputError(f"{path}: release {version} stands there twice.", "Remove one of the entries.")
