@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import argparse
+    from collections.abc import Callable
 
     from matrix.releases.window import Release, Window
     from matrix.run.plan import Plan
+
+
+def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
+    """The type of an option whose number is finite and above zero."""
+
+    def number(text: str) -> float:
+        value = kind(text)
+        if not 0 < value < math.inf:
+            raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+        return value
+
+    return number
 
 
 def add_json(parser: argparse._ActionsContainer) -> None:

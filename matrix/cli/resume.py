@@ -26,4 +26,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Execute what is left; returns the exit code of the report."""
     from matrix.run import session
 
-    return conclude(session.read_plan(arguments.run_folder), arguments.run_folder, arguments)
+    plan = session.read_plan(arguments.run_folder)
+    session.check(plan, arguments.wheels, arguments.expectations)
+    return conclude(plan, arguments.run_folder, arguments)

@@ -34,10 +34,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_execution(parser: argparse.ArgumentParser) -> None:
     """How to run, for `run` and `resume`."""
     parser.add_argument(
-        "--jobs", type=int, metavar="N", help="workers at a time (default: one a GPU or core)"
+        "--jobs",
+        type=options.positive(int),
+        metavar="N",
+        help="workers at a time (default: one a GPU or core)",
     )
     parser.add_argument(
-        "--timeout", type=float, default=600, metavar="S", help="seconds for one cell (default: %(default)g)"
+        "--timeout",
+        type=options.positive(float),
+        default=600,
+        metavar="S",
+        help="seconds for one cell (default: %(default)g)",
     )
     parser.add_argument(
         "--wheels", type=Path, metavar="DIR", help="install from this folder only, no network"
@@ -56,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     from matrix.run import session
 
     plan = options.plan(arguments, gpu=bool(gpus()))
+    session.check(plan, arguments.wheels, arguments.expectations)
     folder = session.create(plan, arguments.out)
     return conclude(plan, folder, arguments)
 

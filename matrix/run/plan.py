@@ -9,12 +9,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.requirements import InvalidRequirement, Requirement
+
 from matrix import __version__, toml
 from matrix.cells import covering, selection
 from matrix.cells.cell import Cell
 from matrix.engines import contracts, policies
 from matrix.environments.build import THIS_PYTHON, Environment
-from matrix.environments.recipes import NO_RELEASE
+from matrix.environments.recipes import HOST, NO_RELEASE
 from matrix.errors import InputError
 from matrix.verdicts import Stage
 
@@ -22,11 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matrix.cells.axes import Axes
-    from matrix.environments.recipes import Recipes
+    from matrix.cells.cell import Point
+    from matrix.environments.recipes import Recipe, Recipes
     from matrix.releases.window import Release
 
 SCHEMA = "kernel-matrix/plan/1"
 STAGES = (Stage.IMPORT, Stage.BIND, Stage.SELECT, Stage.LAYOUT, Stage.NUMERICS)
+OLDEST_PYTHON = (3, 10)
 PATHS = Path(__file__).parents[1] / "checks" / "paths.toml"
 
 
@@ -42,6 +46,8 @@ class Question:
         selection: selection expression.
         strength: 2, 3 or all.
         engine: engine release whose calls are held against each release.
+        replayed: recipes of engine releases whose own code is called on each release, and with which torch.
+        replay_only: nothing but those.
         gpu: whether this machine has a GPU.
     """
 
@@ -52,6 +58,8 @@ class Question:
     selection: str = ""
     strength: str = "2"
     engine: str = contracts.DEFAULT
+    replayed: Sequence[tuple[Recipe, str]] = ()
+    replay_only: bool = False
     gpu: bool = False
 
 
@@ -84,7 +92,7 @@ def make(question: Question, axes: Axes, recipes: Recipes, command: Sequence[str
     selected = selection.parse(question.selection, known)
     cells = []
     for environment in environments:
-        for point in axes.must if environment.recipe.faulty else points:
+        for point in _points(environment, axes, points):
             cell = Cell(
                 release=environment.release,
                 environment=environment.name,
@@ -108,19 +116,75 @@ def make(question: Question, axes: Axes, recipes: Recipes, command: Sequence[str
     return Plan(environments=kept, cells=tuple(cells), document=document)
 
 
+def _points(environment: Environment, axes: Axes, points: Sequence[Point]) -> Sequence[Point]:
+    """What an environment is asked: where the import fails the must-cells, an engine only for its backends."""
+    if environment.recipe.engine:
+        return [point for point in points if point.backend in contracts.BACKENDS]
+    return axes.must if environment.recipe.faulty else points
+
+
 def _environments(question: Question, recipes: Recipes) -> list[Environment]:
     """One environment a release, recipe and Python; a faulty recipe brings the releases that it is about."""
+    torch = _torch(question.torch) or recipes.torch
+    for python in question.pythons:
+        _check_python(python)
+    asked = [release.version for release in question.releases]
+    replayed = [
+        Environment(release=release, recipe=recipe, python=python, torch=_torch(question.torch) or its_torch)
+        for recipe, its_torch in question.replayed
+        for python in question.pythons
+        for release in asked
+    ]
+    if question.replay_only:
+        return replayed
     if question.recipes:
         chosen = [recipes.named(name) for name in question.recipes]
     else:
         chosen = [recipes.default(gpu=question.gpu), *recipes.faulty()]
-    asked = [release.version for release in question.releases]
-    return [
-        Environment(release=release, recipe=recipe, python=python, torch=question.torch or recipes.torch)
+    for recipe in chosen:
+        if recipe.base == HOST and {*question.pythons} != {THIS_PYTHON}:
+            raise InputError(
+                f"environment '{recipe.name}' stands on the Python that runs the tool, {THIS_PYTHON}.",
+                "Leave --python out, or run the tool with that Python.",
+            )
+    environments = [
+        Environment(release=release, recipe=recipe, python=python, torch=torch)
         for recipe in chosen
         for python in question.pythons
         for release in (recipe.releases if recipe.fixed or not question.recipes else ()) or asked
     ]
+    return list({environment.id: environment for environment in [*environments, *replayed]}.values())
+
+
+def _torch(requirement: str) -> str:
+    try:
+        wanted = requirement and Requirement(requirement).name
+    except InvalidRequirement as error:
+        raise InputError(f"--torch '{requirement}': {error}.", "Write one as in torch==2.13.0.") from error
+    if wanted not in {"", "torch"}:
+        raise InputError(f"--torch '{requirement}' asks for {wanted}.", "Write one as in torch==2.13.0.")
+    return requirement
+
+
+def _check_python(version: str) -> None:
+    major, _, minor = version.partition(".")
+    if not (major.isdecimal() and minor.isdecimal()):
+        raise InputError(f"--python '{version}' is no version of Python.", "Write one as in 3.12.")
+    if (int(major), int(minor)) < OLDEST_PYTHON:
+        oldest = ".".join(map(str, OLDEST_PYTHON))
+        raise InputError(f"--python {version}: the checks need {oldest} or later.", "Name a newer Python.")
+
+
+def _engine(environment: Environment) -> dict[str, Any]:
+    """What a plan says of an engine's environment: its recipe is in no file, so the plan holds it whole."""
+    if not environment.recipe.engine:
+        return {}
+    engine, _, release = environment.recipe.engine.partition("==")
+    return {
+        "engine": {"name": engine, "release": release},
+        "stages": [Stage.REPLAY.value],
+        "definition": asdict(environment.recipe),
+    }
 
 
 def _document(
@@ -143,6 +207,7 @@ def _document(
                 "torch": environment.torch,
                 "faulty": environment.recipe.faulty,
                 "why": environment.recipe.why,
+                **_engine(environment),
             }
             for environment in environments
         ],

@@ -13,8 +13,9 @@ from matrix.cells.cell import Cell
 from matrix.environments import recipes
 from matrix.environments.build import Environment
 from matrix.environments.fingerprint import Gpu, gpus
-from matrix.environments.installer import Installer
+from matrix.environments.installer import Installer, find_python
 from matrix.errors import EnvironmentBuildError, InputError
+from matrix.expectations import load as load_expectations
 from matrix.run import journal
 from matrix.run.journal import Journal
 from matrix.run.plan import SCHEMA, Plan
@@ -64,14 +65,28 @@ def create(plan: Plan, out: Path | None) -> Path:
     return folder
 
 
+def check(plan: Plan, wheels: Path | None, expectations: Path | None) -> None:
+    """Find mistakes of the user's that would otherwise show after an hour, or as a verdict of every cell.
+
+    Raises:
+        InputError: no installer, no wheels in the folder, a Python that is not here, or expectations that do
+            not hold.
+    """
+    Installer.find(wheels)
+    for python in {environment.python for environment in plan.environments}:
+        find_python(python)
+    load_expectations(expectations)
+
+
 def execute(plan: Plan, folder: Path, options: Options, wheels: Path | None) -> None:
     """Answer every cell of the plan that the journal does not hold yet.
 
     Raises:
+        InputError: another process is running this folder.
         EnvironmentBuildError: not one environment could be built.
         KeyboardInterrupt: the user stopped it; the journal holds everything until then.
     """
-    with Watcher(total=len(plan.cells)) as watcher:
+    with journal.held(folder / "journal.jsonl"), Watcher(total=len(plan.cells)) as watcher:
         supervisor = Supervisor(
             plan=plan,
             out=folder,
@@ -104,7 +119,7 @@ def read_plan(folder: Path) -> Plan:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path}: {error}.", "Name the folder of a run.") from error
-    if document.get("schema") != SCHEMA:
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise InputError(
             f"{path} is no plan of {SCHEMA}.", "Make the run anew with this version of the tool."
         )
@@ -112,7 +127,9 @@ def read_plan(folder: Path) -> Plan:
     environments = tuple(
         Environment(
             release=entry["release"] or recipes.NO_RELEASE,
-            recipe=known.named(entry["recipe"]),
+            recipe=recipes.Recipe.from_json(entry["definition"])
+            if "definition" in entry
+            else known.named(entry["recipe"]),
             python=entry["python"],
             torch=entry["torch"],
         )
