@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,7 @@ from matrix.verdicts import Result
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 SCHEMA = "kernel-matrix/journal/1"
 
@@ -26,10 +30,11 @@ class Journal:
 
     def write(self, kind: str, **fields: Any) -> None:
         """Append one line and hand it to the operating system at once."""
-        line = json.dumps({"kind": kind, **fields, "time": round(time.time(), 3)}) + "\n"
+        line = (json.dumps({"kind": kind, **fields, "time": round(time.time(), 3)}) + "\n").encode()
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(handle, line.encode())
+            if os.write(handle, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         finally:
             os.close(handle)
 
@@ -44,6 +49,31 @@ class Journal:
     def end(self, result: Result) -> None:
         """One stage of a cell has its verdict."""
         self.write("end", **result.to_json())
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep a journal to this run as long as the block lasts, and end the line that an earlier one may have torn.
+
+    Raises:
+        InputError: another process is running it.
+    """
+    with path.open("rb+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{path.parent} is being run by another process.", "Wait until it ends, or stop it."
+            ) from None
+        if handle.seek(0, os.SEEK_END) and not _ends_whole(handle):
+            handle.write(b"\n")
+            handle.flush()
+        yield
+
+
+def _ends_whole(handle: BinaryIO) -> bool:
+    handle.seek(-1, os.SEEK_END)
+    return handle.read(1) == b"\n"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from matrix.environments.build import Built, Environment, build
-from matrix.errors import EnvironmentBuildError
+from matrix.errors import KernelMatrixError
 from matrix.run import journal as journal_module
 from matrix.run.journal import Journal, Tail
-from matrix.run.worker import POISONED
 from matrix.verdicts import Result, Stage, Verdict
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.02
 LOG_TAIL = 8
+LOG_BYTES = 1 << 16
 WORKER = journal_module.__file__.replace("journal.py", "worker.py")
 
 
@@ -59,6 +59,7 @@ class Worker:
     deadline: float
     cell: str | None = None
     stages: list[str] = field(default_factory=list)
+    answered: int = 0
 
 
 @dataclass
@@ -94,7 +95,7 @@ class Supervisor:
         """Answer every cell that is not done yet.
 
         Raises:
-            KeyboardInterrupt: after the workers were stopped; the cells in flight are recorded as not run.
+            KeyboardInterrupt: after the workers were stopped; the cells in flight stay unfinished.
         """
         pool = ThreadPoolExecutor(max_workers=self.options.jobs)
         pending = {
@@ -109,10 +110,8 @@ class Supervisor:
                 self._listen()
                 self._check()
                 time.sleep(POLL_SECONDS)
-        except KeyboardInterrupt:
-            self._interrupt()
-            raise
         finally:
+            self._stop()
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _left(self, environment: Environment) -> list[Cell]:
@@ -124,7 +123,7 @@ class Supervisor:
             environment = pending.pop(future)
             try:
                 built = future.result()
-            except EnvironmentBuildError as error:
+            except KernelMatrixError as error:
                 verdict, reason, remedy = Verdict.INSTALL_ERROR, error.what, error.remedy
             except Exception as error:  # noqa: BLE001 - one environment must not take the others along
                 verdict, reason, remedy = Verdict.INSTALL_ERROR, f"{type(error).__name__}: {error}", ""
@@ -174,6 +173,7 @@ class Supervisor:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         kept.pop("VIRTUAL_ENV", None)
         kept["PATH"] = os.pathsep.join([*built.programs, os.environ.get("PATH", "")])
+        kept["PYTHONHASHSEED"] = "0"  # an engine's messages print sets
         kept["FLASHINFER_WORKSPACE_BASE"] = str(built.prefix / "workspace")
         if self.gpus:
             kept["CUDA_VISIBLE_DEVICES"] = str(slot)
@@ -200,6 +200,7 @@ class Supervisor:
                 worker.stages.append(line["stage"])
             elif kind == "finish":
                 worker.cell = None
+                worker.answered += 1
 
     def _worker_of(self, line: dict[str, object]) -> Worker | None:
         environment = line.get("environment") or "/".join(str(line.get("cell", "")).split("/")[:2])
@@ -215,15 +216,17 @@ class Supervisor:
                 _kill(worker.process)
             self._listen()
             self.workers.remove(worker)
-            if status == 0:
-                continue
-            self._blame(worker, status)
+            if status != 0 or self._left(worker.built.environment):
+                self._blame(worker, status)
             if self._left(worker.built.environment):
                 self.ready.append(worker.built)
 
     def _blame(self, worker: Worker, status: int | None) -> None:
-        """Give the cell in flight its verdict; without one every cell, for the process died before the first."""
-        if worker.cell is None and status == POISONED:
+        """Give the cell in flight its verdict; every cell that is left where the process died before the first.
+
+        Between two cells nobody is to blame: a new worker goes on, as it does after a sticky CUDA error.
+        """
+        if worker.cell is None and worker.answered:
             return
         if status is None:
             verdict, reason = Verdict.TIMEOUT, f"no answer within {self.options.timeout:.0f} s; killed"
@@ -233,12 +236,14 @@ class Supervisor:
             verdict, reason = Verdict.CRASH, f"the process ended with status {status}"
         environment = worker.built.environment
         log = self.out / "logs" / f"{_slug(environment)}.log"
-        tail = log.read_text(errors="replace").splitlines()[-LOG_TAIL:]
+        tail = _tail(log)
         self.watcher.failed(environment.id, f"{reason} ({worker.cell or 'before the first cell'})")
         cells = [worker.cell] if worker.cell else [cell.id for cell in self._left(environment)]
         for cell in cells:
             remedy = f"See logs/{log.name}."
-            self._settle(cell, _next(worker), verdict, reason=reason, remedy=remedy, evidence={"log": tail})
+            self._settle(
+                cell, self._next(worker), verdict, reason=reason, remedy=remedy, evidence={"log": tail}
+            )
 
     def _settle(
         self,
@@ -263,18 +268,26 @@ class Supervisor:
         self.journal.finish(cell)
         self.done.add(cell)
 
-    def _interrupt(self) -> None:
-        """Stop the workers; the cells that they were in stay unfinished, so that `resume` takes them up."""
+    def _stop(self) -> None:
+        """Stop what still runs; the cells in flight stay unfinished, so that `resume` takes them up."""
         for worker in self.workers:
             _kill(worker.process)
         self._listen()
 
+    def _next(self, worker: Worker) -> Stage:
+        """The stage that a cell was in: the one after the last that has its verdict."""
+        if worker.built.environment.recipe.engine:
+            return Stage.REPLAY
+        order = self.plan.document["stages"]
+        told = order.index(worker.stages[-1]) if worker.stages else -1
+        return Stage(order[min(told + 1, len(order) - 1)])
 
-def _next(worker: Worker) -> Stage:
-    """The stage that a cell was in: the one after the last that has its verdict."""
-    order = [Stage.IMPORT, Stage.BIND, Stage.SELECT, Stage.LAYOUT, Stage.NUMERICS]
-    told = [order.index(Stage(stage)) for stage in worker.stages]
-    return order[min(max(told, default=-1) + 1, len(order) - 1)]
+
+def _tail(log: Path) -> list[str]:
+    """The last lines of a log, however long it is."""
+    with log.open("rb") as handle:
+        handle.seek(max(0, handle.seek(0, os.SEEK_END) - LOG_BYTES))
+        return handle.read().decode(errors="replace").splitlines()[-LOG_TAIL:]
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
