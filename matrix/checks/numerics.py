@@ -35,7 +35,7 @@ def _fallback(cell: Cell, bench: Bench, reason: str) -> Answer:
     from matrix.kernels.moe import fallback
 
     published = bench.device == "cuda" and cell.point.backend == "torch"
-    problem, inputs, reference = _question(cell, bench, published=published)
+    problem, inputs, reference = question(cell, bench, published=published)
     output = fallback.moe(
         problem, inputs.hidden, inputs.gemm1, inputs.gemm2, logits=inputs.logits, bias=inputs.bias
     )
@@ -51,7 +51,7 @@ def _kernel(cell: Cell, bench: Bench, path: Path) -> Answer:
     assert bench.compute_capability is not None
     major, minor = bench.compute_capability
     supported = major in MAJORS
-    problem, inputs, reference = _question(cell, bench, published=supported)
+    problem, inputs, reference = question(cell, bench, published=supported)
     backend = backends.find(cell.point.backend)
     evidence: dict[str, Any] = {} if supported else {"offline": backends.offline()}
     try:
@@ -70,7 +70,7 @@ def _kernel(cell: Cell, bench: Bench, path: Path) -> Answer:
     return _compared(output, reference, Verdict.PASS, f"the {path.value} path is right")
 
 
-def _question(cell: Cell, bench: Bench, *, published: bool) -> tuple[Problem, Inputs, Reference]:
+def question(cell: Cell, bench: Bench, *, published: bool) -> tuple[Problem, Inputs, Reference]:
     """Layer, inputs and right answer, of the published shape or of its scaled form."""
     from matrix.kernels.moe import inputs, oracle
     from matrix.kernels.moe.problem import Problem
@@ -86,7 +86,7 @@ def _question(cell: Cell, bench: Bench, *, published: bool) -> tuple[Problem, In
         activation=cell.point.activation,
         gated=cell.point.gating == "gated",
     )
-    shared = None if published else _shared_weights(profile.name, problem, bench)
+    shared = None if published else _shared_weights(problem, bench)
     made = inputs.make(problem, cell.point.id, bias_dtype=cell.point.bias, device=bench.device, given=shared)
     ids, weights = oracle.route(
         problem.routing,
@@ -100,11 +100,11 @@ def _question(cell: Cell, bench: Bench, *, published: bool) -> tuple[Problem, In
     return problem, made, oracle.moe(problem, made.hidden, made.gemm1, made.gemm2, ids=ids, weights=weights)
 
 
-def _shared_weights(profile: str, problem: Problem, bench: Bench) -> Weights:
-    """Weights that all cells of a scaled profile share: drawing them would take most of a CPU check's time."""
+def _shared_weights(problem: Problem, bench: Bench) -> Weights:
+    """Weights that scaled cells of one shape share: drawing them would take most of a CPU check's time."""
     from matrix.kernels.moe import inputs
 
-    name = f"{profile}/{problem.gemm1_rows}"
+    name = f"{problem.experts}/{problem.gemm1_rows}/{problem.hidden}"
     if name not in bench.cache:
         bench.cache[name] = inputs.weights(problem, name, device=bench.device)
     weights: Weights = bench.cache[name]

@@ -192,6 +192,15 @@ def activate(name: str, rows: Tensor, *, gated: bool) -> Tensor:
     return _pointwise(name, gate, parameters) * up
 
 
+def _spans(chosen: Tensor) -> list[tuple[int, slice]]:
+    """Each expert of a sorted list with the part of the list that is its own."""
+    experts, counts = chosen.unique_consecutive(return_counts=True)
+    ends = counts.cumsum(0)
+    starts = ends - counts
+    spans = zip(experts.tolist(), starts.tolist(), ends.tolist(), strict=True)
+    return [(expert, slice(start, end)) for expert, start, end in spans]
+
+
 def moe(
     problem: Problem, hidden: Tensor, gemm1: Tensor, gemm2: Tensor, *, ids: Tensor, weights: Tensor
 ) -> Reference:
@@ -212,24 +221,29 @@ def moe(
         ids: `[tokens, top_k]`, the chosen experts.
         weights: `[tokens, top_k]`, theirs.
     """
+    chosen, order = ids.flatten().sort(stable=True)
+    token = order // problem.top_k
+    weight = weights.flatten()[order, None].double()
+    wide = hidden[token].double()
+    spans = _spans(chosen)
+    rows = torch.cat([wide[span] @ gemm1[expert].double().T for expert, span in spans]).requires_grad_()
+    active = activate(problem.activation, rows, gated=problem.gated)
+    (derivative,) = torch.autograd.grad(active.sum(), rows)
+    active, rows = active.detach(), rows.detach()
+    through_rows = (rows * derivative) ** 2
+    if problem.gated:
+        through_rows = through_rows.unflatten(-1, (2, -1)).sum(-2)
+    through_active = 2 * active**2 + through_rows
+    results, variances = [], []
+    for expert, span in spans:
+        second = gemm2[expert].double().T
+        results.append(active[span] @ second)
+        variances.append(through_active[span] @ second**2)
+    result = torch.cat(results)
     output = torch.zeros(hidden.shape, dtype=torch.float64, device=hidden.device)
-    variance = torch.zeros_like(output)
-    for expert in ids.unique().tolist():
-        token, slot = (ids == expert).nonzero(as_tuple=True)
-        weight = weights[token, slot, None].double()
-        rows = (hidden[token].double() @ gemm1[expert].double().T).requires_grad_()
-        active = activate(problem.activation, rows, gated=problem.gated)
-        (derivative,) = torch.autograd.grad(active.sum(), rows)
-        active, rows = active.detach(), rows.detach()
-        through_rows = (rows * derivative) ** 2
-        if problem.gated:
-            through_rows = through_rows.unflatten(-1, (2, -1)).sum(-2)
-        second = gemm2[expert].double()
-        result = active @ second.T
-        output.index_add_(0, token, weight * result)
-        variance.index_add_(
-            0, token, weight**2 * ((2 * active**2 + through_rows) @ (second**2).T + 2 * result**2)
-        )
+    variance = output.clone()
+    output.index_add_(0, token, weight * result)
+    variance.index_add_(0, token, weight**2 * (torch.cat(variances) + 2 * result**2))
     return Reference(
         output=output,
         spread=(variance + output**2).sqrt(),
