@@ -6,6 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from matrix.checks.answer import Answer
+from matrix.checks.importing import NEEDED
 from matrix.kernels.moe import activations, routings
 from matrix.verdicts import Verdict
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def check(cell: Cell, bench: Bench) -> Answer | None:
     """FAIL_API where the call does not bind, or binds to something else than the engine means."""
     backend = cell.point.backend
-    if backend not in bench.capability.signatures:
+    if {backend, *NEEDED} & bench.capability.failures.keys() or backend == "torch":
         return None
     engine = bench.plan["engine"]
     signature = bench.capability.signatures[backend]

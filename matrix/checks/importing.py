@@ -12,13 +12,18 @@ if TYPE_CHECKING:
     from matrix.cells.cell import Cell
     from matrix.checks.bench import Bench
 
+NEEDED = ("ActivationType", "RoutingMethodType")
+"""What an engine imports beside the kernel to call it."""
+
 
 def check(cell: Cell, bench: Bench) -> Answer | None:
     """IMPORT_ERROR with type, text and frame; in an environment that is made to fail, failing is right."""
     if cell.point.backend == "torch":
         return None
     found = bench.capability
-    failure = found.failures.get(cell.point.backend)
+    failure = next(
+        (found.failures[name] for name in (cell.point.backend, *NEEDED) if name in found.failures), None
+    )
     if failure is None:
         evidence = {"release": found.release, "import_seconds": round(found.import_seconds, 3)}
         return Answer(Verdict.PASS, f"FlashInfer {found.release} imports", evidence=evidence)

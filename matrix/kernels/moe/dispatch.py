@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from matrix.errors import unknown
 from matrix.kernels.moe import activations, routings
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ SM100 = (10, 0)
 MAJORS = (10,)
 # Activations that a BF16 trtllm-gen kernel was ever shipped for: swiGlu always, relu2 with activation_type.
 BF16_KERNELS = ("Swiglu", "Relu2")
+WORDS = {
+    "backend": ("trtllm_bf16", "trtllm_bf16_routed", "torch"),
+    "role": ("target", "draft"),
+    "draft_policy": ("same_as_target", "avoid_trtllm"),
+}
 
 
 class Path(str, Enum):
@@ -74,8 +80,12 @@ def choose(request: Request, capability: Capability) -> Decision:
     """The path of one layer on one FlashInfer.
 
     Raises:
-        InputError: an activation, gating or routing that no release knows.
+        InputError: an activation, gating or routing that no release knows, or a word of the request that this
+            module does not: a misspelt policy must not pass for another.
     """
+    for kind, known in WORDS.items():
+        if getattr(request, kind) not in known:
+            raise unknown(kind.replace("_", " "), getattr(request, kind), known)
     if request.backend == "torch":
         return _fallback("the torch backend was asked for")
     if request.role == "draft" and request.draft_policy == "avoid_trtllm":

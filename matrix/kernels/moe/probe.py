@@ -71,7 +71,8 @@ def probe() -> Capability:
     """Import FlashInfer and each symbol on its own, once a process; no exception of an import escapes.
 
     A version check raises RuntimeError, a CPU-only torch AssertionError, an absent package
-    ModuleNotFoundError, and a package may even call `sys.exit`: each is kept as a `Failure`.
+    ModuleNotFoundError, and a package may even call `sys.exit`: each is kept as a `Failure`. Only Ctrl-C goes
+    through.
     """
     started = time.monotonic()
     package, failure = _attempt("flashinfer", None)
@@ -88,14 +89,25 @@ def probe() -> Capability:
         )
     for name, path in {**KERNELS, **ENUMS}.items():
         value, failure = _attempt(*path.split(":"))
+        if failure is None:
+            failure = _keep(found, name, value)
         if failure is not None:
             found.failures[name] = failure
-        elif name in ENUMS:
-            found.enums[name] = {member.name: int(member.value) for member in value}
-        else:
-            found.kernels[name] = value
-            found.signatures[name] = inspect.signature(value)
     return found
+
+
+def _keep(found: Capability, name: str, value: Any) -> Failure | None:
+    """Take in a symbol that imported, or say why it is not what it was."""
+    try:
+        if name in ENUMS:
+            members = value.__members__.items()  # aliases too: an engine may use either name
+            found.enums[name] = {member: int(one.value) for member, one in members}
+        else:
+            found.signatures[name] = inspect.signature(value)
+            found.kernels[name] = value
+    except Exception as error:  # noqa: BLE001 - a symbol of another kind is an answer
+        return failure_of(error, f"looking at {name}")
+    return None
 
 
 def _attempt(module: str, name: str | None) -> tuple[Any, Failure | None]:
@@ -108,7 +120,9 @@ def _attempt(module: str, name: str | None) -> tuple[Any, Failure | None]:
                 origin = getattr(value, "__file__", "?")
                 return None, Failure(moment=moment, type="ImportError", text=text, frame=_short(origin))
             value = getattr(value, name)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an import raises is an answer
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever an import raises is an answer, a panic of Rust too
         return None, failure_of(error, moment)
     return value, None
 
