@@ -15,7 +15,7 @@ from matrix.errors import InputError
 from matrix.verdicts import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from typing import BinaryIO
 
@@ -137,6 +137,11 @@ def parse(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) and "kind" in value else None
+
+
+def stage_after(told: Sequence[str], order: Sequence[str]) -> str:
+    """The stage that a cell was in when its process died: the one after the last that has its verdict."""
+    return order[min(order.index(told[-1]) + 1, len(order) - 1)] if told else order[0]
 
 
 @dataclass

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ import pytest
 from matrix.cells.cell import Cell
 from matrix.checks import results
 from matrix.checks.bench import Bench
-from matrix.run.journal import Journal
+from matrix.run.journal import Journal, read, stage_after
 from matrix.run.worker import POISONED
 from matrix.verdicts import Result, Stage, Verdict
 
@@ -28,21 +30,43 @@ plan_key = pytest.StashKey[dict[str, Any]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Fix this worker's GPU before anything starts CUDA, and read the plan."""
+    """Fix this worker's GPU before anything starts CUDA, and read the plan.
+
+    Raises:
+        UsageError: the run folder holds no plan, one of several environments, or one of another release.
+    """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     gpus = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "")
     if worker and "CUDA_VISIBLE_DEVICES" not in os.environ:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(int(worker.removeprefix("gw")) % int(gpus))
-    config.stash[plan_key] = _plan()
+    config.stash[plan_key] = plan = _plan()
+    environments = plan["environments"]
+    if len(environments) != 1:
+        names = ", ".join(environment["id"] for environment in environments)
+        raise pytest.UsageError(f"one environment can be tested in a process, not {names}")
+    if environments[0]["release"] != _installed():
+        raise pytest.UsageError(
+            f"the plan is for FlashInfer {environments[0]['release']}, and {_installed()} is installed here"
+        )
 
 
 def _plan() -> dict[str, Any]:
     if RUN in os.environ:
-        document: dict[str, Any] = json.loads((_folder() / "plan.json").read_text(encoding="utf-8"))
+        try:
+            document: dict[str, Any] = json.loads((_folder() / "plan.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise pytest.UsageError(f"{RUN}: {error}") from error
         return document
     from matrix.run.local import local_plan
 
     return local_plan()
+
+
+def _installed() -> str | None:
+    try:
+        return version("flashinfer-python")
+    except PackageNotFoundError:
+        return None
 
 
 def _folder() -> Path:
@@ -60,7 +84,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def bench(pytestconfig: pytest.Config) -> Bench:
     """The workplace of this process: FlashInfer imported once."""
     plan = pytestconfig.stash[plan_key]
-    return Bench.set_up(plan, faulty=plan["environments"][0]["faulty"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")  # FlashInfer may warn as it is imported: no reason to fail
+        return Bench.set_up(plan, plan["environments"][0])
 
 
 @pytest.fixture
@@ -70,6 +96,7 @@ def answers(cell: Cell, bench: Bench) -> list[Result]:
     if journal:
         journal.start(cell.id)
     told = []
+    warnings.simplefilter("default")  # pytest takes it back after the test
     for result in results(cell, bench):
         told.append(result)
         if journal:
@@ -83,24 +110,32 @@ def answers(cell: Cell, bench: Bench) -> list[Result]:
     return told
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str) -> None:
+    """Give the cell that a lost worker of pytest-xdist was in the verdict that it could not write."""
+    cell = crashitem.partition("[")[2].removesuffix("]")
+    if RUN not in os.environ or not cell:
+        return
+    path = _folder() / "journal.jsonl"
+    found = read(path)
+    if cell in found.finished:
+        return
+    plan = _plan()
+    told = [result.stage for result in found.ends if result.cell == cell]
+    result = Result(
+        cell=cell,
+        stage=stage_after(told, plan["environments"][0].get("stages", plan["stages"])),
+        verdict=Verdict.CRASH,
+        reason="the process died",
+        remedy="Run this one test without -n to see its output.",
+    )
+    journal = Journal(path=path)
+    journal.end(result)
+    journal.finish(cell)
+
+
 @pytest.fixture
 def known(cell: Cell, pytestconfig: pytest.Config) -> list[list[str]]:
     """Pairs of stage and verdict that the expectations excuse for this cell."""
     pairs: list[list[str]] = pytestconfig.stash[plan_key].get("known", {}).get(cell.id, [])
     return pairs
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_handlecrashitem(crashitem: str) -> None:
-    """A worker died in this test: its cell gets its verdict, unless the worker wrote one before it left."""
-    from matrix.run import journal as journal_module
-
-    path = _folder() / "journal.jsonl"
-    cell = crashitem.partition("[")[2].removesuffix("]")
-    if cell in journal_module.read(path).finished:
-        return
-    journal = Journal(path=path)
-    reason = "the process died while it answered this cell"
-    stage = Stage.NUMERICS.value
-    journal.end(Result(cell=cell, stage=stage, verdict=Verdict.CRASH, reason=reason))
-    journal.finish(cell)

@@ -278,9 +278,7 @@ class Supervisor:
         """The stage that a cell was in: the one after the last that has its verdict."""
         if worker.built.environment.recipe.engine:
             return Stage.REPLAY
-        order = self.plan.document["stages"]
-        told = order.index(worker.stages[-1]) if worker.stages else -1
-        return Stage(order[min(told + 1, len(order) - 1)])
+        return Stage(journal_module.stage_after(worker.stages, self.plan.document["stages"]))
 
 
 def _tail(log: Path) -> list[str]:
