@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from matrix.checks import binding, importing, layout, numerics, selecting
+from matrix.checks import binding, importing, layout, numerics, replaying, selecting
 from matrix.checks.answer import Answer
 from matrix.kernels.moe.probe import failure_of
 from matrix.verdicts import Result, Stage, Verdict
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CHECKS = {
     Stage.IMPORT: importing.check,
     Stage.BIND: binding.check,
+    Stage.REPLAY: replaying.check,
     Stage.SELECT: selecting.check,
     Stage.LAYOUT: layout.check,
     Stage.NUMERICS: numerics.check,
@@ -33,7 +34,7 @@ def results(cell: Cell, bench: Bench) -> Iterator[Result]:
     tell what the dispatcher makes of the failure: the fallback, and whether that answers rightly.
     """
     for stage, check in CHECKS.items():
-        if stage.value not in bench.plan["stages"]:
+        if stage.value not in bench.stages:
             continue
         started = time.perf_counter()
         try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from matrix.kernels.moe.dispatch import SM100, Request
+from matrix.kernels.moe.dispatch import MAJORS, SM100, Request
 from matrix.kernels.moe.probe import probe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from matrix.cells.cell import Cell
+    from matrix.engines.replay.replay import Replay
     from matrix.kernels.moe.probe import Capability
 
 GPU_COMMAND = "kernel-matrix run --releases {release} --environment full '{cell}'"
@@ -27,6 +28,9 @@ class Bench:
         capability: what the live FlashInfer can do.
         device: `cpu` or `cuda`.
         compute_capability: of the GPU, or None.
+        stages: those that this environment answers.
+        replayed: the engine that stands beside FlashInfer in this environment, or None.
+        unreplayable: why it is not, where there should be one.
         cache: answers that several cells share.
     """
 
@@ -35,22 +39,33 @@ class Bench:
     capability: Capability
     device: str
     compute_capability: tuple[int, int] | None
+    stages: Sequence[str] = ()
+    replayed: Replay | None = None
+    unreplayable: str = ""
     cache: dict[Any, Any] = field(default_factory=dict)
 
     @classmethod
-    def set_up(cls, plan: Mapping[str, Any], *, faulty: bool) -> Bench:
-        """Import torch and FlashInfer once, and see which device there is."""
+    def set_up(cls, plan: Mapping[str, Any], environment: Mapping[str, Any]) -> Bench:
+        """Import torch, FlashInfer and the engine, if there is one, once; and see which device there is."""
         import torch
 
         gpu = torch.cuda.is_available()
         if not gpu:
             torch.set_num_threads(1)  # the shapes of a CPU check are too small to share among cores
+        capability = probe()
+        compute_capability = torch.cuda.get_device_capability() if gpu else None
+        replayed, unreplayable = None, ""
+        if "engine" in environment:
+            replayed, unreplayable = _engine(environment["engine"], capability, compute_capability)
         return cls(
             plan=plan,
-            faulty=faulty,
-            capability=probe(),
+            faulty=environment["faulty"],
+            capability=capability,
             device="cuda" if gpu else "cpu",
-            compute_capability=torch.cuda.get_device_capability() if gpu else None,
+            compute_capability=compute_capability,
+            stages=environment.get("stages", plan["stages"]),
+            replayed=replayed,
+            unreplayable=unreplayable,
         )
 
     @property
@@ -84,3 +99,16 @@ class Bench:
     def how_to_run(self, cell: Cell) -> str:
         """The command that would run a cell where its GPU is."""
         return GPU_COMMAND.format(release=cell.release, cell=cell.point.id)
+
+
+def _engine(
+    engine: Mapping[str, str], capability: Capability, compute_capability: tuple[int, int] | None
+) -> tuple[Replay | None, str]:
+    """The engine of an environment, or why it cannot be replayed."""
+    from matrix.engines.replay.replay import NotReplayableError, Replay
+
+    kernel = compute_capability is not None and compute_capability[0] in MAJORS
+    try:
+        return Replay.start(engine["name"], engine["release"], capability, kernel=kernel), ""
+    except NotReplayableError as error:
+        return None, str(error)

@@ -20,6 +20,7 @@ COMMANDS = {
     "report": "report",
     "merge": "merge",
     "expect": "expect",
+    "replay": "replay",
     "releases": "releases",
     "cells": "cells",
     "plan": "plan",

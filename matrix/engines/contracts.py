@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from matrix import toml
 from matrix.errors import unknown
 
+HERE = Path(__file__).parent
 BUILT_IN = Path(__file__).with_name("sglang") / "calls.toml"
 DEFAULT = "sglang-0.5.12"
+BACKENDS = ("trtllm_bf16", "trtllm_bf16_routed")
+"""The backends that engines call FlashInfer for."""
 
 
 def load(engine: str, path: Path = BUILT_IN) -> dict[str, Any]:
@@ -22,4 +26,13 @@ def load(engine: str, path: Path = BUILT_IN) -> dict[str, Any]:
     if engine not in tables:
         raise unknown("engine", engine, tables, path.name)
     contract: dict[str, Any] = tables[engine]
+    return contract
+
+
+def recorded(engine: str) -> dict[str, Any]:
+    """The contract that replay recorded for an engine release, or an empty one."""
+    path = HERE / engine.partition("-")[0] / "contracts" / f"{engine}.json"
+    if not engine or not path.is_file():
+        return {}
+    contract: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return contract

@@ -17,7 +17,10 @@ HOST = "host"
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One way to install a release; see recipes.toml for what each key means."""
+    """One way to install a release; see recipes.toml for what each key means.
+
+    `engine` is set by replay alone: the engine release that stands beside FlashInfer, as in `sglang==0.5.12`.
+    """
 
     name: str
     why: str
@@ -31,6 +34,12 @@ class Recipe:
     optional: bool = False
     releases: tuple[str, ...] = ()
     fixed: bool = False
+    engine: str = ""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Recipe:
+        """Read back what `dataclasses.asdict` gave, lists of JSON as tuples."""
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +92,7 @@ def load(path: Path = BUILT_IN) -> Recipes:
 
 
 def _recipe(name: str, table: dict[str, Any], lists: dict[str, list[str]], where: str) -> Recipe:
-    known = set(Recipe.__dataclass_fields__) - {"name"}
+    known = set(Recipe.__dataclass_fields__) - {"name", "engine"}
     for key in table.keys() - known:
         raise unknown("key", key, known, where)
     for key in {"why", "base"} - table.keys():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from matrix.errors import InputError
 from matrix.verdicts import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matrix.cells.axes import Axes
     from matrix.cells.cell import Point
@@ -47,6 +47,7 @@ class Question:
         strength: 2, 3 or all.
         engine: engine release whose calls are held against each release.
         replayed: recipes of engine releases whose own code is called on each release, and with which torch.
+        pinned: by name of such a recipe, a release of FlashInfer beside which it is replayed as well.
         replay_only: nothing but those.
         gpu: whether this machine has a GPU.
     """
@@ -59,6 +60,7 @@ class Question:
     strength: str = "2"
     engine: str = contracts.DEFAULT
     replayed: Sequence[tuple[Recipe, str]] = ()
+    pinned: Mapping[str, str] = field(default_factory=dict)
     replay_only: bool = False
     gpu: bool = False
 
@@ -133,7 +135,7 @@ def _environments(question: Question, recipes: Recipes) -> list[Environment]:
         Environment(release=release, recipe=recipe, python=python, torch=_torch(question.torch) or its_torch)
         for recipe, its_torch in question.replayed
         for python in question.pythons
-        for release in asked
+        for release in dict.fromkeys([*asked, *filter(None, [question.pinned.get(recipe.name)])])
     ]
     if question.replay_only:
         return replayed

@@ -1,0 +1,155 @@
+"""Call an engine's own code, from its own wheel, on FlashInfer releases: what it accepts, and where it breaks.
+
+Each pair of an engine release and a FlashInfer release gets an environment and one process. The engine's BF16
+MoE runner and its weight loader are called for every activation, gating, routing and role; its choice of
+backends is held against the rule sets. Without an SM100 the kernel itself is answered by the torch fallback
+from the arguments that reach it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matrix.cli import options
+from matrix.cli.run import add_execution
+
+if TYPE_CHECKING:
+    import argparse
+
+    from matrix.run.replay import Pair
+
+HELP = "call an engine's own code on FlashInfer releases"
+EPILOG = """\
+examples:
+  kernel-matrix replay sglang==0.5.12 --against 0.6.7.post3
+  kernel-matrix replay                                     SGLang's default releases, each on the window
+  kernel-matrix replay 'sglang>=0.5.11' --against pin      each release on the FlashInfer that it pins
+exit codes: 0 every call is right or refused by the engine itself; 1 a call breaks, or rules or contract disagree
+with the engine; 3 cells without a result, such as an engine that does not import
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `replay`."""
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "engines",
+        nargs="*",
+        default=["sglang"],
+        metavar="ENGINE==V",
+        help="engine releases; an engine alone means its default ones (default: sglang)",
+    )
+    parser.add_argument(
+        "--against",
+        action="append",
+        metavar="R",
+        help="FlashInfer releases: as --releases of `run`, or 'pin', what the engine pins; repeatable "
+        "(default: window)",
+    )
+    parser.add_argument("--cells", default="", metavar="SELECTION", help="which cells (default: all)")
+    parser.add_argument("--strength", default="2", choices=("2", "3", "all"), help="as in `run`")
+    parser.add_argument("--python", metavar="X.Y", help="Python of the environments (default: this)")
+    parser.add_argument("--torch", default="", metavar="REQUIREMENT", help="default: environment.toml's")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="run folder")
+    parser.add_argument(
+        "--record", type=Path, metavar="DIR", help="write what each engine release passes, as JSON, there"
+    )
+    add_execution(parser)
+    options.add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replay; prints each pair's verdicts with their reasons."""
+    import sys
+
+    from matrix.environments.fingerprint import gpus
+    from matrix.errors import Exit
+    from matrix.run import replay, session
+    from matrix.run.supervisor import Options
+
+    plan = _plan(arguments, gpu=bool(gpus()))
+    session.check(plan, arguments.wheels, arguments.expectations)
+    folder = session.create(plan, arguments.out)
+    how = Options(jobs=session.jobs(gpus(), arguments.jobs), timeout=arguments.timeout)
+    session.execute(plan, folder, how, arguments.wheels)
+    pairs = replay.pairs(plan, folder)
+    if arguments.record:
+        for pair in pairs:
+            if pair.contract and "error" not in pair.contract:
+                print(f"recorded: {replay.write_contract(pair, arguments.record)}", file=sys.stderr)
+    if arguments.json:
+        told = {"schema": replay.SCHEMA, "folder": str(folder), "pairs": [pair.to_json() for pair in pairs]}
+        options.print_json(told)
+    else:
+        print("\n".join(line for pair in pairs for line in _lines(pair)))
+        print(f"everything: {folder}/journal.jsonl")
+    if any(pair.missing for pair in pairs):
+        return Exit.INCOMPLETE
+    return Exit.AS_EXPECTED if all(pair.good for pair in pairs) else Exit.UNEXPECTED
+
+
+def _plan(arguments: argparse.Namespace, *, gpu: bool) -> Any:
+    import sys
+
+    from matrix.cells import axes
+    from matrix.engines.replay import recipe
+    from matrix.environments import recipes
+    from matrix.environments.build import THIS_PYTHON
+    from matrix.releases import window
+    from matrix.releases.index import published
+    from matrix.run import replay
+    from matrix.run.plan import Question, make
+
+    loaded = window.load()
+    subjects = recipe.subjects(arguments.engines, published)
+    terms = arguments.against or ["window"]
+    pinned = "pin" in terms
+    releases = window.select(
+        [term for term in terms if term != "pin"] or ["window"],
+        loaded,
+        lambda: published(loaded.distribution, pre=True),
+    )
+    question = Question(
+        releases=() if pinned and len(terms) == 1 else releases,
+        pythons=[arguments.python or THIS_PYTHON],
+        torch=arguments.torch,
+        selection=arguments.cells,
+        strength=arguments.strength,
+        replayed=replay.recipes_of(subjects),
+        pinned={subject.name: recipe.pin(subject) for subject in subjects} if pinned else {},
+        replay_only=True,
+        gpu=gpu,
+    )
+    return make(question, axes.load(), recipes.load(), ["kernel-matrix", *sys.argv[1:]])
+
+
+def _lines(pair: Pair) -> list[str]:
+    head = f"{pair.engine} {pair.engine_release} on FlashInfer {pair.flashinfer}"
+    if pair.reason:
+        return [f"{head}: {pair.reason}"]
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in pair.verdicts.items())
+    lines = [f"{head} ({pair.seconds:.0f} s): {counts or 'no result'}"]
+    for finding in pair.findings:
+        lines.append(f"  {finding.verdict:12} {len(finding.cells):3} cells  {finding.reason}")
+        lines += [f"{'':24}{frame}" for frame in finding.evidence.get("traceback", [])[-3:]]
+    for kind, told in pair.weights.items():
+        lines.append(f"  weights, {kind}: {'right' if told['right'] else told['reason']}")
+    lines += _policy_lines(pair)
+    lines += [f"  contract: {difference}" for difference in pair.contract_differences]
+    names = ", ".join(standin["name"].rpartition(":")[2] for standin in pair.replaced)
+    lines.append(f"  replaced: {names}")
+    if pair.missing:
+        lines.append(f"  {pair.missing} cells without a result")
+    return lines
+
+
+def _policy_lines(pair: Pair) -> list[str]:
+    policy = pair.policy
+    if "error" in policy:
+        return [f"  policy: not asked: {policy['error']}"]
+    if not policy:
+        return []
+    lines = [f"  policy: {policy['summary']}"]
+    lines += [f"    {change}" for change in policy.get("drafts", [])]
+    return lines + [f"    disagrees: {one}" for one in policy.get("disagreements", [])[:8]]
