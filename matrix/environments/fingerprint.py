@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from dataclasses import asdict, dataclass, field
@@ -80,21 +81,37 @@ def asked_by(python: Path, distributions: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Gpu:
-    """One GPU, as the driver names it."""
+    """One GPU, as the driver names it; `device` is its place in CUDA_VISIBLE_DEVICES."""
 
     name: str
     compute_capability: str
     driver: str
+    device: str
 
 
 def gpus() -> list[Gpu]:
-    """The GPUs of this machine, asked of the driver's own program so that no CUDA context is made."""
+    """The GPUs that this process may use, asked of the driver's own program so that no CUDA context is made."""
     if shutil.which("nvidia-smi") is None:
         return []
-    query = ["nvidia-smi", "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader"]
+    fields = "name,compute_cap,driver_version,index,uuid"
+    query = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"]
     try:
         found = subprocess.run(query, capture_output=True, text=True, check=True, timeout=60)
     except (subprocess.SubprocessError, OSError):
         return []
-    rows = [line.split(", ") for line in found.stdout.splitlines() if line.count(", ") == 2]
-    return [Gpu(name=name, compute_capability=capability, driver=driver) for name, capability, driver in rows]
+    rows = [line.split(", ") for line in found.stdout.splitlines() if line.count(", ") == 4]
+    asked = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return _visible([row[3] for row in rows] if asked is None else asked.split(","), rows)
+
+
+def _visible(devices: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Gpu]:
+    """The GPUs that CUDA would show for CUDA_VISIBLE_DEVICES: up to the first that does not exist."""
+    chosen = []
+    for device in map(str.strip, devices):
+        row = next((row for row in rows if device and (device == row[3] or row[4].startswith(device))), None)
+        if row is None and device.startswith("MIG-") and rows:
+            row = rows[0]
+        if row is None:
+            break
+        chosen.append(Gpu(name=row[0], compute_capability=row[1], driver=row[2], device=device))
+    return chosen

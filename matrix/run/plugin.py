@@ -23,7 +23,7 @@ from matrix.checks import results
 from matrix.checks.bench import Bench
 from matrix.run.journal import Journal, read, stage_after
 from matrix.run.worker import POISONED
-from matrix.verdicts import Result, Stage, Verdict
+from matrix.verdicts import Result, Verdict
 
 RUN = "KERNEL_MATRIX_RUN"
 plan_key = pytest.StashKey[dict[str, Any]]()
@@ -35,10 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
     Raises:
         UsageError: the run folder holds no plan, one of several environments, or one of another release.
     """
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    gpus = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "")
-    if worker and "CUDA_VISIBLE_DEVICES" not in os.environ:
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(int(worker.removeprefix("gw")) % int(gpus))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ["CUDA_VISIBLE_DEVICES"] = _own_gpu()
     config.stash[plan_key] = plan = _plan()
     environments = plan["environments"]
     if len(environments) != 1:
@@ -48,6 +46,15 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             f"the plan is for FlashInfer {environments[0]['release']}, and {_installed()} is installed here"
         )
+
+
+def _own_gpu() -> str:
+    """The GPU of this worker of pytest-xdist, of those that the user left visible."""
+    worker = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    count = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    devices = visible.split(",") if visible is not None else [str(number) for number in range(count)]
+    return devices[worker % len(devices)]
 
 
 def _plan() -> dict[str, Any]:

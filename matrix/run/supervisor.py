@@ -176,7 +176,7 @@ class Supervisor:
         kept["PYTHONHASHSEED"] = "0"  # an engine's messages print sets
         kept["FLASHINFER_WORKSPACE_BASE"] = str(built.prefix / "workspace")
         if self.gpus:
-            kept["CUDA_VISIBLE_DEVICES"] = str(slot)
+            kept["CUDA_VISIBLE_DEVICES"] = self.gpus[slot].device
         return kept
 
     def _listen(self) -> None:
