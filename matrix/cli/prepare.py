@@ -33,17 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Build and lay out; prints the environment's id."""
+    """Build and lay out; prints the environment's id.
+
+    Where the environment cannot be built, the run folder says so of its cells, for the report to show.
+    """
     from datetime import datetime, timezone
 
     from matrix import expectations
     from matrix.environments.build import build
     from matrix.environments.fingerprint import gpus
     from matrix.environments.installer import Installer
-    from matrix.errors import InputError
+    from matrix.errors import EnvironmentBuildError, InputError
     from matrix.expectations.known import known
     from matrix.run import session
     from matrix.run.journal import Journal
+    from matrix.verdicts import Verdict
 
     machine = gpus()
     plan = options.plan(arguments, gpu=bool(machine))
@@ -52,12 +56,27 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(
             f"one environment can be prepared at a time, not {names}.", "Name one release and one."
         )
+    environment = plan.environments[0]
+    if not (arguments.prefix / "bin" / "python").exists():
+        raise InputError(
+            f"{arguments.prefix} is no virtual environment.",
+            f"Make it first: python{environment.python} -m venv {arguments.prefix}",
+        )
+    installer = Installer.find(arguments.wheels)
     entries = expectations.load(arguments.expectations)
     capability = machine[0].compute_capability if machine else ""
     today = datetime.now(timezone.utc).date()
     plan.document["known"] = known(entries, plan.cells, capability, today)
     folder = session.create(plan, arguments.out)
-    built = build(plan.environments[0], Installer.find(arguments.wheels), arguments.prefix.absolute())
-    Journal(path=folder / "journal.jsonl").write("environment", **built.record(machine))
+    journal = Journal(path=folder / "journal.jsonl")
+    try:
+        built = build(environment, installer, arguments.prefix.absolute())
+    except EnvironmentBuildError as error:
+        verdict = Verdict.INSTALL_ERROR.value
+        journal.write(
+            "environment", id=environment.id, verdict=verdict, reason=error.what, remedy=error.remedy
+        )
+        raise
+    journal.write("environment", **built.record(machine))
     print(f"{built.environment.id}: {'reused' if built.reused else 'built'} in {built.seconds:.1f} s")
     return 0

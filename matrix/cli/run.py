@@ -82,11 +82,15 @@ def conclude(plan: object, folder: Path, arguments: argparse.Namespace) -> int:
     how = Options(jobs=session.jobs(gpus(), arguments.jobs), timeout=arguments.timeout)
     interrupted = False
     try:
-        session.execute(plan, folder, how, arguments.wheels)
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        report = session.finish(folder, arguments.expectations)
+        try:
+            session.execute(plan, folder, how, arguments.wheels)
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            report = session.finish(folder, arguments.expectations)
+    except OSError as error:
+        error.filename = error.filename or folder  # a write that fails does not say where
+        raise
     if arguments.json:
         print((folder / "report.json").read_text(encoding="utf-8"))
     for line in report.summary_lines():
