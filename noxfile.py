@@ -33,7 +33,7 @@ DEFAULT = RECIPES.default(gpu=bool(gpus()))
 RUNS = Path(".kernel-matrix/nox")
 REPORT = RUNS / "report"
 TOOL = Path(".nox/tool/bin")
-finished: list[str] = []
+finished: list[Path] = []
 
 RELEASES = [
     *(
@@ -71,25 +71,38 @@ def gpu_matrix(session: nox.Session, flashinfer: str, environment: str) -> None:
     releases = [] if RECIPES.named(environment).fixed else ["--releases", flashinfer]
     command = [TOOL / "kernel-matrix", "prepare", "--environment", environment, "--python", str(python)]
     command += [*releases, "--prefix", session.virtualenv.location, "--out", folder, *session.posargs]
+    finished.append(folder)
+    session.notify("gpu_report")  # also where this session fails: the report says of which cells
     session.run(*map(str, command), env=variables, external=True)
     workers = str(len(gpus()))
     session.run(
-        *("python", "-m", "pytest", "-p", "matrix.run.plugin", "-n", workers, "-q", "-W", "default", "tests/gpu"),
+        *(
+            "python",
+            "-m",
+            "pytest",
+            "-p",
+            "matrix.run.plugin",
+            "-n",
+            workers,
+            "-q",
+            "-W",
+            "default",
+            "tests/gpu",
+        ),
         env={"KERNEL_MATRIX_RUN": str(folder), "PYTHONPATH": str(HERE)},
         success_codes=[0, 1],
     )
-    finished.append(str(folder))
-    session.notify("gpu_report")
     session.run(*map(str, [TOOL / "kernel-matrix", "report", folder]), external=True)
 
 
 @nox.session(default=False, requires=["tool"])
 def gpu_report(session: nox.Session) -> None:
     """Join what the sessions of gpu_matrix found: .kernel-matrix/nox/report/report.html."""
-    if not finished:
+    folders = [folder for folder in finished if (folder / "journal.jsonl").exists()]
+    if not folders:
         session.error("nothing to join: gpu_matrix did not run. Start it with `nox -s gpu_matrix`.")
     shutil.rmtree(REPORT, ignore_errors=True)
-    command = [TOOL / "kernel-matrix", "merge", *finished, "--out", REPORT]
+    command = [TOOL / "kernel-matrix", "merge", *folders, "--out", REPORT]
     session.run(*map(str, command), external=True)
 
 
