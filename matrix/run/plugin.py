@@ -21,6 +21,7 @@ import pytest
 from matrix.cells.cell import Cell
 from matrix.checks import results
 from matrix.checks.bench import Bench
+from matrix.environments.fingerprint import gpus
 from matrix.run.journal import Journal, read, stage_after
 from matrix.run.worker import POISONED
 from matrix.verdicts import Result, Verdict
@@ -35,8 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
     Raises:
         UsageError: the run folder holds no plan, one of several environments, or one of another release.
     """
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        os.environ["CUDA_VISIBLE_DEVICES"] = _own_gpu()
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker and (found := gpus()):
+        os.environ["CUDA_VISIBLE_DEVICES"] = found[int(worker.removeprefix("gw")) % len(found)].device
     config.stash[plan_key] = plan = _plan()
     environments = plan["environments"]
     if len(environments) != 1:
@@ -46,15 +48,6 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             f"the plan is for FlashInfer {environments[0]['release']}, and {_installed()} is installed here"
         )
-
-
-def _own_gpu() -> str:
-    """The GPU of this worker of pytest-xdist, of those that the user left visible."""
-    worker = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
-    count = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    devices = visible.split(",") if visible is not None else [str(number) for number in range(count)]
-    return devices[worker % len(devices)]
 
 
 def _plan() -> dict[str, Any]:
