@@ -166,7 +166,7 @@ class _Assembly(Namespace):
                 continue
             if default is not None and not is_literal(default):
                 try:
-                    found[name] = self.value(module, default)
+                    found[name] = repr(self.value(module, default))
                 except Unknown:
                     continue
         return found
@@ -192,6 +192,10 @@ class _Assembly(Namespace):
                 if kind == "c" or (name.startswith("_") and not name.startswith("__")):
                     continue
                 methods[name] = f"{owner.module}:{owner.name}.{name}" if kind == "f" else None
+            for name, _, text, _ in owner.binding[3]["fields"]:
+                alias = self._method_alias(owner, text or "")
+                if alias:
+                    methods[name] = alias
         for owner in line:
             self._put_methods(owner, public=public)
         nature = self._enum_nature(line)
@@ -201,10 +205,28 @@ class _Assembly(Namespace):
                 name: at for name, _, text, at in data["fields"] if text and not name.startswith("_")
             }
         elif self._is_dataclass(thing) and "__init__" not in data["members"]:
-            made: Entry = {"parameters": self._dataclass_parameters(line), "decorators": ["dataclass"]}
-            made |= {"annotations": {}, "returns": None}
-            methods["__init__"] = f"{thing.module}:{thing.name}.__init__"
-            self._put_function(thing.module, f"{thing.name}.__init__", thing.binding[1], made, public=public)
+            self._put_made(thing, "__init__", self._dataclass_parameters(line), methods, public=public)
+        elif any(base.rpartition(".")[2] == "NamedTuple" for base in data["bases"]):
+            rows = [[name, "POSITIONAL_OR_KEYWORD", text] for name, note, text, _ in data["fields"] if note]
+            rows.insert(0, ["cls", "POSITIONAL_OR_KEYWORD", None])
+            self._put_made(thing, "__new__", rows, methods, public=public)
+
+    def _method_alias(self, owner: Thing, text: str) -> str | None:
+        """The method that `other = method` or `other = staticmethod(Class.method)` in a class body stands for."""
+        inner = text.removesuffix(")").removeprefix("staticmethod(").removeprefix("classmethod(")
+        head, dot, name = inner.rpartition(".")
+        holder = self.dotted(owner.module, head) if dot else owner
+        if holder is None or holder.kind != "c" or holder.binding[3]["members"].get(name, [""])[0] != "f":
+            return None
+        return f"{holder.module}:{holder.name}.{name}"
+
+    def _put_made(
+        self, thing: Thing, name: str, rows: list[list[Any]], methods: dict[str, str | None], *, public: bool
+    ) -> None:
+        """A constructor that nobody wrote: of a dataclass or a named tuple."""
+        methods[name] = f"{thing.module}:{thing.name}.{name}"
+        made: Entry = {"parameters": rows, "annotations": {}, "returns": None, "decorators": ["made"]}
+        self._put_function(thing.module, f"{thing.name}.{name}", thing.binding[1], made, public=public)
 
     def _put_methods(self, owner: Thing, *, public: bool) -> None:
         for name, (kind, at, data) in owner.binding[3]["members"].items():
@@ -290,8 +312,8 @@ class _Assembly(Namespace):
                     default = _field_default(text or "")
                 else:
                     default = text
-                kind = "KEYWORD_ONLY" if keyword_only else "POSITIONAL_OR_KEYWORD"
-                fields[name] = [name, kind, default]
+                named = keyword_only or ("field(" in packed and "kw_only=True" in packed)
+                fields[name] = [name, "KEYWORD_ONLY" if named else "POSITIONAL_OR_KEYWORD", default]
         found = sorted(fields.values(), key=lambda row: row[1] == "KEYWORD_ONLY")
         return [["self", "POSITIONAL_OR_KEYWORD", None], *found]
 

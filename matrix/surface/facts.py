@@ -35,7 +35,7 @@ FACTS = {
 """Every fact that a subject can have; a break class that names another one is refused."""
 
 POSITIONAL = ("POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD")
-CALLED = {"__init__", "__call__", "__new__", "__enter__", "__exit__"}
+CALLED = {"__call__", "__enter__", "__exit__"}
 KINDS = {
     "POSITIONAL_ONLY": "positional-only",
     "POSITIONAL_OR_KEYWORD": "positional or keyword",
@@ -305,8 +305,13 @@ class _Comparison:
             yield from self._members(old, new, path, first, second)
 
     def _methods(self, old: str, new: str, path: str, first: Entry, second: Entry) -> Iterator[Subject]:
+        made = self.old.constructor(old), self.new.constructor(new)
+        if made[0] and made[1]:
+            self.pairs.setdefault((made[0], made[1]), path)
         for name, before in first["methods"].items():
-            if name.startswith("_") and name not in CALLED:
+            if name.startswith("_") and (
+                name not in CALLED or (name == "__init__" and "__new__" in first["methods"])
+            ):
                 continue
             if name not in second["methods"]:
                 if name not in second["attributes"] and name not in CALLED and _closed(second):
@@ -322,8 +327,7 @@ class _Comparison:
                 continue
             after = second["methods"][name]
             if before and after:
-                shown = path if name in {"__init__", "__new__"} else f"{path}.{name}"
-                self.pairs.setdefault((before, after), shown)
+                self.pairs.setdefault((before, after), f"{path}.{name}")
 
     def _members(self, old: str, new: str, path: str, first: Entry, second: Entry) -> Iterator[Subject]:
         before, after = self.old.enum(old) or {}, self.new.enum(new) or {}
@@ -447,7 +451,7 @@ def _changed(row: list[Any], now: list[Any], before: Entry, after: Entry) -> tup
 def default_value(entry: Entry, name: str, default: str) -> str:
     """What tells one default from another: its value where the source says it, else its text."""
     resolved = entry.get("resolved", {})
-    return repr(resolved[name]) if name in resolved else _literal(default)
+    return str(resolved[name]) if name in resolved else _literal(default)
 
 
 @functools.cache

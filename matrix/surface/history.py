@@ -130,9 +130,10 @@ def _traits(surface: Surface, symbol: str) -> dict[str, str]:
     found["presence"] = "class" if members is None else "enum"
     for name, number in (members or {}).items():
         found[f"member {name}"] = "computed" if number is None else repr(number)
-    made = surface.function(entry["methods"].get("__init__") or "") if members is None else None
-    if made:
-        found |= _function_traits(made, entry["methods"]["__init__"])
+    made = surface.constructor(qualname) if members is None else None
+    constructor = surface.function(made) if made else None
+    if made and constructor:
+        found |= _function_traits(constructor, made)
     for name in entry["methods"] if members is None else ():
         if not name.startswith("_"):
             found[f"method {name}"] = "there"

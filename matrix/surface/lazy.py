@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["lazy_names", "strings"]
+__all__ = ["lazy_names", "modules_in", "strings"]
 
 Target = list[int | str | None]
 """Level, module and attribute of an import; no attribute is the module itself, level 0 without a module is the
@@ -63,7 +63,7 @@ def lazy_names(
         for name in names:
             targets = [*_from_tables(name, block, collections), *_from_block(name, block)]
             found[name] = [*targets, *found.get(name, [])]
-    star = [] if found else [[*module, None] for module in _modules(getter.body)]
+    star = [] if found else [[*module, None] for module in modules_in(getter.body)]
     return found, star
 
 
@@ -147,11 +147,11 @@ def _from_block(name: str, block: list[ast.stmt]) -> list[Target]:
         targets.append([level, f"{path}.{attribute}".lstrip("."), name])
         if attribute == name:
             targets.append(module)
-    targets += [[*module, name] for module in _modules(block)]
+    targets += [[*module, name] for module in modules_in(block)]
     return [*targets, *_submodules(name, block)]
 
 
-def _modules(block: list[ast.stmt]) -> list[Target]:
+def modules_in(block: list[ast.stmt]) -> list[Target]:
     """Modules that `import_module` is called with a literal for."""
     return [
         _split(node.args[0].value)

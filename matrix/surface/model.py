@@ -89,7 +89,11 @@ class Surface:
             return path if self.function(path) or self.cls(path) else None
         module, name, rest = self.locate(path)
         if not name:
-            return None
+            package, _, name = path.rpartition(".")  # a function may bear the name of its own module
+            own: str | None = (
+                self._modules[package].get("paths", {}).get(name) if package in self._modules else None
+            )
+            return own
         found: str | None = self._modules[module].get("paths", {}).get(name)
         private = self.private(module) if found is None else {}
         found = found or private.get("paths", {}).get(name)
@@ -120,6 +124,15 @@ class Surface:
     def cls(self, qualname: str) -> Entry | None:
         """A class by QUALNAME, public or not."""
         return self._defined("classes", qualname)
+
+    def constructor(self, qualname: str) -> str | None:
+        """The function that a call of a class fills: its `__new__` or `__init__`, whichever is nearer."""
+        methods = (self.cls(qualname) or {}).get("methods", {})
+        made, init = methods.get("__new__"), methods.get("__init__")
+        if made and init and init.rpartition(".")[0] == qualname != made.rpartition(".")[0]:
+            made = None
+        found: str | None = made or init
+        return found
 
     def enum(self, qualname: str) -> Entry | None:
         """An enum's members by QUALNAME."""

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from matrix.surface.values import Unknown, evaluate
+from matrix.surface.values import Unknown, evaluate, functional_enum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -152,7 +152,7 @@ class Namespace:
             kind, _, guard = binding[:3]
             on_the_way = [(module, guard)] if guard is not None else []
             fallback = guard is not None and any(
-                other[2] is None or self._is_alternative(guards, other[2])
+                (other[2] is None or self._is_alternative(guards, other[2])) and other[3:] != ["None"]
                 for other in bindings
                 if other is not binding
             )
@@ -180,6 +180,9 @@ class Namespace:
             found = self.dotted(module, text, depth + 1)
             if found and found.kind in "fc":
                 return found
+        made = functional_enum(text, binding[1])
+        if made:
+            return Thing(kind="c", module=module, name=name, binding=["c", *binding[1:3], made])
         return Thing(kind="v", module=module, name=name, binding=binding)
 
     def _imported(

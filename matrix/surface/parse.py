@@ -13,7 +13,7 @@ from typing import Any
 
 import griffe
 
-from matrix.surface.lazy import lazy_names, strings
+from matrix.surface.lazy import lazy_names, modules_in, strings
 
 __all__ = ["parse"]
 
@@ -64,10 +64,13 @@ def parse(source: bytes) -> Record:
     record["all"] = _exports(tree, collections) if b"__all__" in source else None
     getter = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "__getattr__"), None)
     record["lazy"], record["lazy_star"] = lazy_names(getter, collections) if getter else ({}, [])
+    record["lazy_star"] += _replacements(tree)
+    hands_out = getter is not None or _hands_globals(tree)
     _strip_bodies(tree)
     recorder = _Recorder(record)
     reader = _Reader("module", Path("module.py"), "", griffe.Extensions(recorder))
     reader.record = record
+    reader.hands_out = hands_out
     reader.visit(tree)
     return record
 
@@ -76,11 +79,16 @@ class _Reader(griffe.Visitor):
     """Griffe's visitor, which also knows under which guards a statement stands."""
 
     record: Record
+    hands_out: bool = False
     guard: int | None = None
 
     def visit(self, node: ast.AST) -> None:
         if isinstance(node, ast.Try):
-            catches = [ast.unparse(handler.type) if handler.type else "" for handler in node.handlers]
+            catches = [
+                ast.unparse(handler.type) if handler.type else ""
+                for handler in node.handlers
+                if not _raises(handler.body)
+            ]
             guard = (
                 self._guard("try", f"except {', '.join(catches)}", node) if _may_miss(catches) else self.guard
             )
@@ -114,12 +122,21 @@ class _Reader(griffe.Visitor):
     def _if(self, node: ast.If) -> None:
         test = ast.unparse(node.test)
         if test in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
+            for inner in node.body if self.hands_out else ():
+                self._lazy(inner)
             self._under(self.guard, node.orelse, node)
         elif test.startswith("__name__ == "):
             pass
         else:
             self._under(self._guard("if", test, node), node.body, node)
             self._under(self._guard("else", test, node), node.orelse, node)
+
+    def _lazy(self, node: ast.stmt) -> None:
+        """A module that makes its names at run time tells type checkers by an import what they are."""
+        if isinstance(node, ast.ImportFrom):
+            for one in node.names:
+                target = [node.level, node.module or "", one.name]
+                self.record["lazy"].setdefault(one.asname or one.name, []).append(target)
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         at_module = self.current.kind is griffe.Kind.MODULE
@@ -181,6 +198,8 @@ class _Recorder(griffe.Extension):
                 owner["members"][attr.name] = ["p", node.lineno, None]
             else:
                 annotation = None if attr.annotation is None else str(attr.annotation)
+                if annotation and "instance-attribute" not in attr.labels:
+                    annotation = f"ClassVar[{annotation}]"  # griffe takes it off
                 owner["fields"].append([attr.name, annotation, value, node.lineno])
         elif value is not None:
             _bind(self.record, attr.name, ["v", node.lineno, agent.guard, value[:VALUE_CHARACTERS]])
@@ -217,6 +236,33 @@ def _may_miss(catches: list[str]) -> bool:
     """Whether a `try` with these handlers is one that goes on where a package is missing."""
     named = {word.strip("() ") for text in catches for word in text.split(",")}
     return bool(named & CATCHES_IMPORT) or "" in named
+
+
+def _replacements(tree: ast.Module) -> list[list[Any]]:
+    """Modules that a module puts in its own place: `sys.modules[__name__] = import_module("x")`."""
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "sys.modules[__name__]":
+            found += modules_in([node])
+    return [[*module, None] for module in found]
+
+
+def _hands_globals(tree: ast.Module) -> bool:
+    """Whether a call at module level is given `globals()`, and so may add names."""
+    return any(
+        isinstance(inner, ast.Call) and any(ast.unparse(argument) == "globals()" for argument in inner.args)
+        for node in tree.body
+        if isinstance(node, (ast.Expr, ast.Assign))
+        for inner in ast.walk(node)
+    )
+
+
+def _raises(body: list[ast.stmt]) -> bool:
+    """Whether a handler ends by raising again, so that it lets nothing pass."""
+    last = body[-1]
+    if isinstance(last, ast.Try):
+        return all(_raises(handler.body) for handler in last.handlers)
+    return isinstance(last, ast.Raise)
 
 
 def _strip_bodies(tree: ast.Module) -> None:

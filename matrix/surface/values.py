@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Unknown", "enum_members", "evaluate", "is_literal"]
+__all__ = ["Unknown", "enum_members", "evaluate", "functional_enum", "is_literal"]
 
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -111,6 +111,27 @@ def enum_members(
         except Unknown:
             members[name] = None
     return members
+
+
+def functional_enum(text: str, line: int) -> dict[str, Any] | None:
+    """The class that `Enum("Name", ["A", "B"], start=0)` makes, as a class's record; nothing for other calls."""
+    head = text.partition("(")[0]
+    if head.rpartition(".")[2] not in {"Enum", "IntEnum", "Flag", "IntFlag"}:
+        return None
+    try:
+        call = ast.parse(text, mode="eval").body
+        if not isinstance(call, ast.Call):
+            return None
+        names = ast.literal_eval(call.args[1])
+        options = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+    except (SyntaxError, ValueError, IndexError):
+        return None
+    if isinstance(names, str):
+        names = names.replace(",", " ").split()
+    pairs = names.items() if isinstance(names, dict) else enumerate(names, options.get("start", 1))
+    values = pairs if isinstance(names, dict) else ((name, number) for number, name in pairs)
+    fields = [[str(name), None, repr(value), line] for name, value in values]
+    return {"bases": [head], "decorators": [], "members": {}, "fields": fields}
 
 
 def _member(name: str, text: str, kind: str, before: dict[str, Any], lookup: Callable[[str], Any]) -> Any:
