@@ -110,7 +110,7 @@ def latent(mirror: Mapping[str, int], live: Mapping[str, int]) -> list[str]:
 
 def _remedy(problem: str) -> str:
     if "activation_type" in problem:
-        return "Pin flashinfer-python>=0.6.8, or leave it out for gated silu and fall back for the rest."
+        return "Pin flashinfer-python>=0.6.8, or leave activation_type out for gated silu and fall back for the rest."
     if "does not take" in problem:
         return (
             "Pin a release whose function takes the keyword, or pass it only where the live signature has it."
