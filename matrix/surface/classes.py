@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from matrix import toml
 from matrix.errors import InputError, unknown
-from matrix.surface.facts import FACTS
+from matrix.surface.subjects import FACTS
 from matrix.surface.witness import WITNESSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from matrix.surface.facts import Subject
+    from matrix.surface.subjects import Subject
 
 __all__ = ["BreakClass", "Severity", "break_classes", "read"]
 

@@ -13,8 +13,8 @@ from matrix.surface.witness import prove
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matrix.surface.facts import Side, Subject
     from matrix.surface.model import Surface
+    from matrix.surface.subjects import Side, Subject
     from matrix.surface.witness import Witness
 
 __all__ = ["Finding", "diff", "no_symbol"]
@@ -85,7 +85,8 @@ def _finding(kind: BreakClass, subject: Subject, old: Surface, new: Surface) -> 
         witness = prove(kind.witness, subject, old, new)
         if witness is None:
             return None
-    words = {"old": "", "new": "", "at": "", "home": "", **subject.words}
+    short = subject.name.rpartition(".")[2]
+    words = {"short": short, "old": "", "new": "", "at": "", "home": "", **subject.words}
     return Finding(
         kind=kind,
         symbol=subject.symbol,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from matrix.surface.diff import no_symbol
-from matrix.surface.facts import default_value, parameters_of
+from matrix.surface.signatures import default_value, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,8 +36,9 @@ class Span:
 class History:
     """One symbol over many releases.
 
-    `traits` holds spans by what they are about: `presence` (function, class, enum, module, value),
-    `defined in`, `needs`, `returns`, `parameter X` (position, kind and default), `member X`, `method X`.
+    `traits` holds spans by what they are about: `presence` (function, class, enum, module, value), `elsewhere` (the
+    path of the same name where this one is absent), `defined in`, `needs`, `returns`, `parameter X` (position, kind
+    and default), `member X`, `method X`.
     """
 
     symbol: str
@@ -84,7 +85,7 @@ def history(surfaces: Sequence[Surface], symbol: str) -> History:
         InputError: no release has it; names the nearest.
     """
     rows = [_traits(surface, symbol) for surface in surfaces]
-    if not any(rows):
+    if not any("presence" in row for row in rows):
         raise no_symbol(symbol, *surfaces[-1:], *surfaces[:1])
     names = list(dict.fromkeys(name for row in rows for name in row))
     releases = tuple(surface.release for surface in surfaces)
@@ -93,7 +94,7 @@ def history(surfaces: Sequence[Surface], symbol: str) -> History:
 
 
 def _ordered(names: list[str]) -> list[str]:
-    order = ("presence", "defined in", "needs", "returns", "parameter", "member", "method")
+    order = ("presence", "elsewhere", "defined in", "needs", "returns", "parameter", "member", "method")
     rank: Callable[[str], int] = lambda name: next(i for i, head in enumerate(order) if name.startswith(head))  # noqa: E731
     return sorted(names, key=rank)
 
@@ -117,7 +118,9 @@ def _traits(surface: Surface, symbol: str) -> dict[str, str]:
     qualname = surface.qualname(symbol)
     if qualname is None:
         value = surface.value(symbol)
-        return {"presence": f"value {value['text']}" if value.get("text") else "value"} if value else {}
+        if value:
+            return {"presence": f"value {value['text']}" if value.get("text") else "value"}
+        return _elsewhere(surface, symbol.rpartition(".")[2])
     found = {"defined in": qualname.partition(":")[0]}
     condition = surface.conditional(symbol)
     if condition:
@@ -138,6 +141,16 @@ def _traits(surface: Surface, symbol: str) -> dict[str, str]:
         if not name.startswith("_"):
             found[f"method {name}"] = "there"
     return found
+
+
+def _elsewhere(surface: Surface, name: str) -> dict[str, str]:
+    """Where a release that lacks the path has something of the same name, if it is one thing only."""
+    paths = {
+        str(entry["path"])
+        for qualname in surface.named(name)
+        if (entry := surface.function(qualname) or surface.cls(qualname)) and "path" in entry
+    }
+    return {"elsewhere": paths.pop()} if len(paths) == 1 else {}
 
 
 def _function_traits(entry: dict[str, Any], qualname: str) -> dict[str, str]:

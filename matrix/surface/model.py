@@ -33,8 +33,9 @@ class Surface:
     - `file`, `needs`: where it lies in the release; import names of packages that importing it takes beyond those
       that the top-level package takes. `error`: why the file is not Python.
     - `functions`: qualname to `{"parameters": [[name, kind, default or null], ...], "annotations", "returns",
-      "decorators", "resolved", "path", "line"}`; methods too, as written, with their first parameter. `resolved` has the
-      values of defaults that are not literals, where the source tells them; `path` is the shortest public path.
+      "decorators", "resolved", "path", "line"}`; methods too, as written, with their first parameter. `resolved`
+      has the values of defaults that are not literals, where the source tells them, as text; `path` is the
+      shortest public path that is meant as one.
     - `classes`: qualname to `{"bases", "methods": {name: QUALNAME, or null for a property}, "attributes",
       "decorators", "path", "line"}`, methods inherited from the release's own classes included; for an enum also
       `lines`, the line of each member.

@@ -16,7 +16,10 @@ __all__ = ["block", "is_deep", "markdown", "text"]
 
 DEEP_PARTS = 4
 """An import path of more parts than this is shown only where it is asked for: kernels and their helpers."""
+SELDOM = {"lost-reexport", "removed-constant"}
 CALL_CHARACTERS = 160
+TABLE_ROWS = 50
+"""Of one severity in Markdown; a pull request's comment takes 65,536 characters."""
 SIGNS = {
     Severity.BREAKING: "BREAKS",
     Severity.SILENT: "SILENT",
@@ -32,7 +35,7 @@ MEANINGS = {
 
 
 def is_deep(finding: Finding) -> bool:
-    """Whether a finding is about something that callers seldom name: a long path, or an incidental import."""
+    """Whether a finding is about something that callers seldom name: a long path, a constant, an incidental import."""
     return finding.symbol.count(".") >= DEEP_PARTS or finding.kind.id == "lost-reexport"
 
 
@@ -84,9 +87,11 @@ def markdown(
             continue
         lines += [f"**{severity.value.capitalize()}** ({len(group)}). {MEANINGS[severity]}.", ""]
         lines += ["| symbol | change | where | a call that shows it |", "|---|---|---|---|"]
-        for one in group:
+        for one in group[:TABLE_ROWS]:
             call = f"`{_cell(_cut(one.witness.text))}`: {_cell(one.witness.after)}" if one.witness else ""
             lines.append(f"| `{_cell(one.symbol)}` | {_cell(one.message)} | {_cell(_places(one))} | {call} |")
+        if len(group) > TABLE_ROWS:
+            lines.append(f"| {len(group) - TABLE_ROWS} more | | | |")
         remedies = {one.kind.id: one.kind.remedy for one in group}
         lines += ["", *(f"- {name}: {remedy}" for name, remedy in remedies.items()), ""]
     lines += [f"_{line}_" for line in _left_out(findings, rows)]

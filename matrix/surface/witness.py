@@ -10,13 +10,13 @@ import inspect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from matrix.surface.facts import POSITIONAL, default_value
+from matrix.surface.signatures import POSITIONAL, default_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from matrix.surface.facts import Subject
     from matrix.surface.model import Entry, Surface
+    from matrix.surface.subjects import Subject
 
 __all__ = ["WITNESSES", "Call", "Witness", "bind", "prove", "signature"]
 

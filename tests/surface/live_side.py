@@ -44,10 +44,10 @@ def parameters(thing):
     ]
 
 
-def describe(thing, package):
-    """What a public name stands for, if the package defines it."""
+def describe(thing, packages):
+    """What a public name stands for, if the release defines it."""
     home = getattr(thing, "__module__", None)
-    if not isinstance(home, str) or home.partition(".")[0] != package:
+    if not isinstance(home, str) or home.partition(".")[0] not in packages:
         return None
     if isinstance(thing, type) and issubclass(thing, enum.Enum):
         return {"kind": "enum", "home": home, "members": {k: default(v) for k, v in thing.__members__.items()}}
@@ -91,10 +91,10 @@ def main():
                 names[f"{module}.{name}"] = {"kind": "error", "error": f"{type(error).__name__}: {error}"}
                 continue
             if not isinstance(thing, types.ModuleType):
-                described = describe(thing, request["package"])
+                described = describe(thing, request["packages"])
                 if described:
                     names[f"{module}.{name}"] = described
-    sys.stdout.write(json.dumps({"names": names, "failed": failed}))
+    sys.stdout.write("\n@@" + json.dumps({"names": names, "failed": failed}))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,75 @@
+"""Surfaces made from a few lines of source, and real releases with what their imports show."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from matrix.surface.assemble import assemble
+from matrix.surface.library import Library
+from matrix.surface.namespace import Module
+from matrix.surface.parse import parse
+
+HERE = Path(__file__).parent
+
+
+def surface_of(sources, release="made"):
+    modules = []
+    for name, source in sources.items():
+        is_package = any(other.startswith(f"{name}.") for other in sources)
+        file = name.replace(".", "/") + ("/__init__.py" if is_package else ".py")
+        modules.append(Module(name=name, file=file, record=parse(source.encode())))
+    return assemble(release, modules)
+
+
+@pytest.fixture(scope="session")
+def made():
+    """A function from module sources by dotted name to a surface; a module with others below it is a package."""
+    return surface_of
+
+
+@pytest.fixture(scope="session")
+def library():
+    """Real releases, kept in the user's cache folder."""
+    return Library(report=lambda line: print(line, file=sys.stderr))
+
+
+@pytest.fixture(scope="session")
+def lean():
+    """A function that gives the interpreter of a release's lean environment."""
+    from matrix.environments import recipes
+    from matrix.environments.build import Environment, build
+    from matrix.environments.installer import Installer
+
+    known = recipes.load()
+    installer = Installer.find()
+
+    def python(release):
+        environment = Environment(release=release, recipe=known.named("lean"), torch=known.torch)
+        return build(environment, installer).python
+
+    return python
+
+
+@pytest.fixture(scope="session")
+def inside():
+    """A function that runs one of the scripts beside this file in an environment: JSON in, JSON out."""
+    return run_inside
+
+
+def run_inside(python, script, request):
+    variables = {**os.environ, "FLASHINFER_NO_DOWNLOAD": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [str(python), str(HERE / script)],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        env=variables,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.rpartition("\n@@")[2])
