@@ -28,6 +28,7 @@ COMMANDS = {
     "surface": "surface",
     "diff": "diff",
     "history": "history",
+    "kernels": "kernels",
     "doctor": "doctor",
 }
 DESCRIPTION = """\

@@ -1,0 +1,185 @@
+"""Show the GPU kernels that a release ships, by name, and what its own selection code finds for each model's shape.
+
+The names come from the release's cubin package, of which only the list of files is read. With --select the release's
+own host code is compiled without a GPU and asked; without it, answers that come with this tool are shown.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matrix.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from matrix.cubins.gather import Finding
+    from matrix.cubins.module import Workshop
+    from matrix.cubins.refusals import NoSelectionError
+    from matrix.releases.index import Index
+
+ARCH = "10.0a"
+HELP = "list the GPU kernels that a release ships, and what its selection code finds"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `kernels`."""
+    parser.epilog = (
+        "examples:\n  kernel-matrix kernels 0.6.8.post1 --against 0.6.7.post3\n  kernel-matrix kernels --history\n"
+        "  kernel-matrix kernels 0.6.11.post1 --select"
+    )
+    parser.add_argument("releases", nargs="*", metavar="R", help="versions, or terms such as window")
+    parser.add_argument("--against", metavar="R2", help="the difference to an earlier release")
+    parser.add_argument(
+        "--history",
+        action="store_true",
+        help="how BF16 MoE kernels came and went over the releases on the index",
+    )
+    parser.add_argument("--all", action="store_true", help="with --history: kernels of every dtype")
+    parser.add_argument(
+        "--cubins",
+        type=Path,
+        metavar="PATH",
+        help="a cubin wheel, the site-packages folder it is installed in, or FlashInfer's cache of cubins",
+    )
+    parser.add_argument(
+        "--select", action="store_true", help="compile the release's selection code and ask it"
+    )
+    parser.add_argument("--arch", default=ARCH, metavar="X.Y", help="to compile for (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="compilers at a time (default: 2)")
+    parser.add_argument(
+        "--write", type=Path, metavar="DIR", help="keep the answers there instead of in the cache folder"
+    )
+    options.add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what was found; 3 where a release has no answer, 1 where names and selection disagree."""
+    from matrix.cubins import agreement, show
+    from matrix.errors import Exit, InputError
+    from matrix.releases.index import Index
+
+    if not arguments.releases and not arguments.history:
+        raise InputError("no release was named.", "Name one, as in `kernel-matrix kernels 0.6.8.post1`.")
+    index = Index()
+    found = _found(arguments, index)
+    told = [line for each in found for line in (*show.lines(each), "")]
+    document: dict[str, Any] = {"releases": [show.document(each) for each in found]}
+    if arguments.against:
+        lines, document["difference"] = _difference(arguments.against, found, index)
+        told += lines
+    if arguments.history:
+        lines, document["history"] = _history(index, every=arguments.all)
+        told += lines
+    if arguments.json:
+        options.print_json(document)
+    else:
+        print("\n".join(told).rstrip())
+    if any(each.known and agreement.disagreements(each.known) for each in found):
+        return Exit.UNEXPECTED
+    unanswered = [
+        each for each in found if each.known is None or (arguments.select and not each.known.selection)
+    ]
+    return Exit.INCOMPLETE if unanswered else Exit.AS_EXPECTED
+
+
+def _found(arguments: argparse.Namespace, index: Index) -> list[Finding]:
+    from matrix.cubins import answers, gather
+    from matrix.releases import window
+
+    terms = arguments.releases
+    chosen = window.select(terms, window.load(), lambda: _published(index)) if terms else []
+    found = [gather.look(release.version, arguments.cubins, index) for release in chosen]
+    if arguments.select:
+        workshop = _workshop(arguments, index)
+        found = [_asked(each, workshop, arguments) for each in found]
+        for each in found:
+            if each.known:
+                answers.write(each.known, arguments.write, index.store)
+    return found
+
+
+def _published(index: Index) -> list[str]:
+    from matrix.releases.index import published
+
+    return published(pre=True, index=index)
+
+
+def _workshop(arguments: argparse.Namespace, index: Index) -> Workshop | NoSelectionError:
+    from matrix.cubins import module, settings, toolchain
+    from matrix.cubins.refusals import NoSelectionError
+    from matrix.environments.installer import Installer
+
+    loaded, installer = settings.load(), Installer.find()
+    try:
+        compiler = toolchain.find(loaded, installer)
+    except NoSelectionError as error:
+        return error
+    return module.Workshop(
+        settings=loaded,
+        toolchain=compiler,
+        installer=installer,
+        index=index,
+        cubins=arguments.cubins,
+        jobs=arguments.jobs,
+        arch=arguments.arch,
+    )
+
+
+def _asked(found: Finding, workshop: Workshop | NoSelectionError, arguments: argparse.Namespace) -> Finding:
+    from matrix.cubins import gather
+
+    print(f"{found.release}: compiling and asking its selection code", file=sys.stderr)
+    options_given = [] if arguments.arch == workshop.arch == "10.0a" else ["--arch", arguments.arch]
+    return gather.ask(
+        found, workshop, ["kernel-matrix", "kernels", found.release, "--select", *options_given]
+    )
+
+
+def _difference(older: str, found: Sequence[Finding], index: Index) -> tuple[list[str], list[dict[str, Any]]]:
+    from matrix.cubins import gather, inventory, show
+    from matrix.errors import InputError
+
+    old = gather.look(older, None, index).known
+    told, rows = [], []
+    for each in found:
+        if old is None or each.known is None:
+            raise InputError(
+                f"the kernels of {older if old is None else each.release} are not known.",
+                "Choose releases whose kernels are, or give --cubins.",
+            )
+        changes = inventory.difference(old.inventory, each.known.inventory)
+        told += [*show.changes(older, each.release, changes), ""]
+        rows += [
+            {"release": each.release, "kind": change.kind._asdict(), "old": change.old, "new": change.new}
+            for change in changes
+        ]
+    return told, rows
+
+
+def _history(index: Index, *, every: bool) -> tuple[list[str], dict[str, Any]]:
+    """Over the releases on the index, or those that come with the package where it cannot be asked."""
+    from matrix.cubins import answers, inventory, show, sources
+    from matrix.errors import NetworkError
+
+    try:
+        read, failed = sources.on_index_all(sources.releases(index), index)
+    except NetworkError as error:
+        print(
+            f"kernel-matrix: {error.what} The releases that come with this tool are shown.", file=sys.stderr
+        )
+        kept = [answers.find(release, index.store) for release in answers.known()]
+        read, failed = [known.inventory for known in kept if known], []
+    told = inventory.history(read)
+    lines = show.story(told, every=every) + [
+        f"  NOT READ  {release}: {error.what}" for release, error in failed
+    ]
+    kinds = [
+        {**kind._asdict(), "since": inventory.since(spans), "spans": [asdict(span) for span in spans]}
+        for kind, spans in told.items()
+    ]
+    return lines, {"kinds": kinds, "not_read": {release: str(error) for release, error in failed}}

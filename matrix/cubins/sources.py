@@ -1,0 +1,179 @@
+"""Where the names of a release's kernels are read: the index, an installed package, or FlashInfer's own cache."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from matrix.cubins.inventory import Inventory, take
+from matrix.errors import InputError, KernelMatrixError
+from matrix.releases.wheel import open_file, open_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from matrix.releases.index import File, Index
+    from matrix.releases.tree import Tree
+
+PROJECT, LIBRARY = "flashinfer-cubin", "flashinfer-python"
+PACKAGE = "flashinfer_cubin/"
+SCHEMA = 1
+CONNECTIONS = 6
+HELP = (
+    "Kernels of releases after 0.6.13 are published by FlashInfer itself and not on the usual index: make that index "
+    "known to pip (PIP_EXTRA_INDEX_URL), or give --cubins with a flashinfer-cubin wheel, the site-packages folder "
+    "that it is installed in, or FlashInfer's own cache of cubins."
+)
+_CHECKSUM = re.compile(r"^[0-9a-f]{64}\s+(\S+)\.cubin$", re.MULTILINE)
+_ARTIFACTS = re.compile(r'"([0-9a-f]{40}/[^"]+?)/?"')
+
+
+def releases(index: Index) -> list[str]:
+    """The releases whose kernels the configured indexes offer, oldest first, without pre-releases."""
+    return [one.version for one in index.releases(PROJECT)]
+
+
+def wheel_of(release: str, index: Index) -> File:
+    """The cubin wheel of a release.
+
+    Raises:
+        InputError: no index offers it; says what would help.
+    """
+    wanted = Version(release)
+    for one in index.releases(PROJECT, pre=True, yanked=True):
+        if Version(one.version) == wanted:
+            return one.best
+    raise InputError(f"no configured index offers {PROJECT} {release}.", HELP)
+
+
+def on_index(release: str, index: Index) -> Inventory:
+    """The kernels of a release by the names in its cubin wheel; kept in the store, by the wheel's digest.
+
+    Raises:
+        InputError: no index offers the wheel.
+        NetworkError: it cannot be read, or is cut short.
+    """
+    file = wheel_of(release, index)
+    key = f"{SCHEMA}/{file.filename}-{(file.sha256 or 'no-digest')[:16]}.json"
+    kept = index.store.read("kernels", key) if file.sha256 else None
+    if kept is not None:
+        try:
+            return Inventory.from_json(json.loads(kept))
+        except (ValueError, KeyError, TypeError):
+            pass  # written by something else; read anew
+    digest = f", sha256 {file.sha256[:16]}" if file.sha256 else ""
+    with open_file(file, index.network) as tree:
+        inventory = take(release, f"{file.filename}{digest}", _listed(tree.members()))
+    if file.sha256:
+        index.store.write("kernels", key, json.dumps(inventory.to_json()).encode())
+    return inventory
+
+
+def on_index_all(
+    wanted: Sequence[str], index: Index
+) -> tuple[list[Inventory], list[tuple[str, KernelMatrixError]]]:
+    """The kernels of several releases in their order, and those that could not be read, each with its reason."""
+
+    def read(release: str) -> Inventory | KernelMatrixError:
+        try:
+            return on_index(release, index)
+        except KernelMatrixError as error:
+            return error
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        found = list(zip(wanted, pool.map(read, wanted), strict=True))
+    return (
+        [inventory for _, inventory in found if isinstance(inventory, Inventory)],
+        [(release, error) for release, error in found if isinstance(error, KernelMatrixError)],
+    )
+
+
+def in_path(release: str, path: Path, index: Index) -> Inventory:
+    """The kernels of a release in a wheel file, a folder with the installed package, or a cache of cubins.
+
+    A cache holds the artifacts of several releases, and cubins only once they were used: the release's own list of
+    artifacts says which folders are its own, and the checksums there list every kernel.
+
+    Raises:
+        InputError: there are no kernels of this release there.
+    """
+    with open_path(path, index.network) as tree:
+        members = tree.members()
+        if any(name.startswith(PACKAGE) for name in members):
+            found = _version(tree)
+            if found != release:
+                raise InputError(
+                    f"{path} holds {PROJECT} {found or 'of an unknown version'}, not {release}.",
+                    f"Install {PROJECT}=={release}, or name the release that is there.",
+                )
+            return take(release, f"{PROJECT} {found} in {path}", _listed(members))
+        own = artifacts(release, index)
+        listed = set(_listed(name for name in members if name.startswith(own)))
+        notes = [name for name in members if name.startswith(own) and name.endswith("/checksums.txt")]
+        for text in tree.read(notes).values():
+            listed.update(
+                PurePosixPath(name).name for name in _CHECKSUM.findall(text.decode("utf-8", "replace"))
+            )
+    if not listed:
+        raise InputError(f"{path} holds no kernels of FlashInfer {release}.", HELP)
+    return take(release, f"FlashInfer's cache of cubins in {path}", listed)
+
+
+def headers(release: str, path: Path | None, index: Index) -> dict[str, bytes]:
+    """The headers and checksums beside a release's kernels, by their path below FlashInfer's folder of cubins.
+
+    Args:
+        release: version of FlashInfer.
+        path: as in `in_path`, or None for the index.
+        index: what to ask.
+
+    Raises:
+        InputError: no index offers the wheel, or the path holds none of this release.
+        NetworkError: the wheel cannot be read, or is cut short.
+    """
+    network = index.network
+    with open_path(path, network) if path else open_file(wheel_of(release, index), network) as tree:
+        members = tree.members()
+        packed = any(name.startswith(PACKAGE) for name in members)
+        own = (f"{PACKAGE}cubins/",) if packed else artifacts(release, index)
+        wanted = [name for name in members if name.startswith(own) and name.endswith((".h", ".txt"))]
+        if not any(name.endswith(".h") for name in wanted):
+            raise InputError(f"{tree.label} holds no headers of FlashInfer {release}'s kernels.", HELP)
+        read = tree.read(wanted)
+    return {name.removeprefix(f"{PACKAGE}cubins/"): data for name, data in read.items()}
+
+
+def artifacts(release: str, index: Index) -> tuple[str, ...]:
+    """The folders of a release's kernels, as its own source names them.
+
+    Raises:
+        InputError: there is no such release, or its source names none.
+    """
+    name = "flashinfer/artifacts.py"
+    with open_file(index.release(LIBRARY, release).best, index.network) as tree:
+        text = tree.read([name])[name].decode("utf-8") if name in tree.members() else ""
+    found = tuple(f"{folder}/" for folder in _ARTIFACTS.findall(text))
+    if not found:
+        raise InputError(f"FlashInfer {release} names no artifacts in {name}.", HELP)
+    return found
+
+
+def _listed(members: Iterable[str]) -> list[str]:
+    """Names of kernels among the paths of files, none twice."""
+    paths = map(PurePosixPath, members)
+    return sorted({path.stem for path in paths if path.suffix == ".cubin"})
+
+
+def _version(tree: Tree) -> str:
+    """The version of an installed or packed cubin package."""
+    for name in tree.members():
+        folder = name.partition("/")[0]
+        if folder.startswith("flashinfer_cubin-") and folder.endswith(".dist-info"):
+            return folder.removeprefix("flashinfer_cubin-").removesuffix(".dist-info")
+    return ""
