@@ -51,6 +51,9 @@ def load(path: Path | None = None) -> Window:
         raise InputError(
             f"{path}: schema is {data.get('schema')!r}, not {SCHEMA}.", f"Set schema = {SCHEMA}."
         )
+    distribution = data.get("distribution", "flashinfer-python")
+    if not isinstance(distribution, str):
+        raise InputError(f"{path}: distribution is {distribution!r}, and must be text.", "Write its name.")
     entries = data.get("release")
     if not isinstance(entries, list) or not entries:
         raise InputError(f"{path}: no [[release]] entries.", "Add one with 'version' and 'reason' for each.")
@@ -62,7 +65,7 @@ def load(path: Path | None = None) -> Window:
     releases.sort(key=lambda release: Version(release.version))
     return Window(
         path=path,
-        distribution=data.get("distribution", "flashinfer-python"),
+        distribution=distribution,
         releases=tuple(releases),
     )
 
