@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from matrix.checks import binding, importing, layout, numerics, replaying, selecting
+from matrix.checks import binding, importing, kernel, layout, numerics, replaying, selecting
 from matrix.checks.answer import Answer
 from matrix.kernels.moe.probe import failure_of
 from matrix.verdicts import Result, Stage, Verdict
@@ -22,6 +22,7 @@ CHECKS = {
     Stage.BIND: binding.check,
     Stage.REPLAY: replaying.check,
     Stage.SELECT: selecting.check,
+    Stage.KERNEL: kernel.check,
     Stage.LAYOUT: layout.check,
     Stage.NUMERICS: numerics.check,
 }

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from matrix.checks.numerics import TOKENS
+from matrix.cubins.shipped import Shipped
+from matrix.kernels.moe import activations
 from matrix.kernels.moe.dispatch import MAJORS, SM100, Request
 from matrix.kernels.moe.probe import probe
 
@@ -93,8 +96,28 @@ class Bench:
             "routed_scaling_factor": profile["routed_scaling_factor"] if grouped else None,
             "role": cell.point.role,
             "compute_capability": SM100,
+            "intermediate": profile["intermediate"],
+            **self.shipped(cell),
         }
         return Request(**fields | changes)
+
+    def kernels(self) -> Shipped | None:
+        """What is known of the live release's GPU kernels, or None."""
+        if "kernels" not in self.cache:
+            facts = self.plan.get("kernels", {}).get(self.capability.release, {})
+            self.cache["kernels"] = Shipped.of(facts) if "kernels" in facts else None
+        found: Shipped | None = self.cache["kernels"]
+        return found
+
+    def shipped(self, cell: Cell) -> dict[str, Any]:
+        """What a request says about the kernels of the live release."""
+        known = self.kernels()
+        if known is None:
+            return {}
+        activation = activations.find(cell.point.activation, gated=cell.point.gating == "gated")
+        told = known.configurations(cell.point.profile, activation.id, TOKENS[cell.point.role])
+        unfit = f"no configuration of its {activation.member} kernels takes the shape" if told == 0 else ""
+        return {"shipped": known.members, "unfit": told if isinstance(told, str) else unfit}
 
     def how_to_run(self, cell: Cell) -> str:
         """The command that would run a cell where its GPU is."""

@@ -61,6 +61,7 @@ def expected(cell: Cell, bench: Bench) -> tuple[Path, str]:
     blockers = {
         "the function": not _since(history["kernel"].get(point.backend), release),
         "a kernel for the activation": not _since(history["activation"].get(activation), release),
+        "a kernel for the shape": bool(profile["intermediate"] % history["intermediate_multiple"]),
         "routed_scaling_factor": scaled and not _since(history["routed_scaling_factor"], release),
     }
     if point.backend == "trtllm_bf16":

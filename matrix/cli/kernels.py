@@ -134,9 +134,9 @@ def _asked(found: Finding, workshop: Workshop | NoSelectionError, arguments: arg
     from matrix.cubins import gather
 
     print(f"{found.release}: compiling and asking its selection code", file=sys.stderr)
-    options_given = [] if arguments.arch == workshop.arch == "10.0a" else ["--arch", arguments.arch]
+    command = ["kernel-matrix", "kernels", found.release, "--select"]
     return gather.ask(
-        found, workshop, ["kernel-matrix", "kernels", found.release, "--select", *options_given]
+        found, workshop, command + (["--arch", arguments.arch] if arguments.arch != ARCH else [])
     )
 
 

@@ -46,10 +46,15 @@ def look(release: str, path: Path | None, index: Index) -> Finding:
     known = Known(
         inventory=inventory,
         selection=kept.selection if kept else None,
-        problem=kept.problem if kept else answers.missing(release),
+        problem=kept.problem if kept else _not_asked(release),
         made=kept.made if kept else {},
     )
     return Finding(release=release, known=known, problem={})
+
+
+def _not_asked(release: str) -> dict[str, str]:
+    remedy = f"kernel-matrix kernels {release} --select"
+    return {"verdict": "NOT_RUN", "reason": "its selection code was not asked yet", "remedy": remedy}
 
 
 def ask(found: Finding, workshop: Workshop | NoSelectionError, command: Sequence[str]) -> Finding:

@@ -14,6 +14,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from matrix import __version__, toml
 from matrix.cells import covering, selection
 from matrix.cells.cell import Cell
+from matrix.cubins import answers
 from matrix.engines import contracts, policies
 from matrix.environments.build import THIS_PYTHON, Environment
 from matrix.environments.recipes import HOST, NO_RELEASE
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from matrix.releases.window import Release
 
 SCHEMA = "kernel-matrix/plan/1"
-STAGES = (Stage.IMPORT, Stage.BIND, Stage.SELECT, Stage.LAYOUT, Stage.NUMERICS)
+STAGES = (Stage.IMPORT, Stage.BIND, Stage.SELECT, Stage.KERNEL, Stage.LAYOUT, Stage.NUMERICS)
 OLDEST_PYTHON = (3, 10)
 PATHS = Path(__file__).parents[1] / "checks" / "paths.toml"
 
@@ -189,6 +190,12 @@ def _engine(environment: Environment) -> dict[str, Any]:
     }
 
 
+def _kernels(release: str) -> dict[str, Any]:
+    """What a worker needs to know of a release's GPU kernels, or why it is not known."""
+    known = answers.find(release)
+    return known.for_worker() if known else {"problem": answers.missing(release)}
+
+
 def _document(
     question: Question, environments: Sequence[Environment], cells: Sequence[Cell], axes: Axes
 ) -> dict[str, Any]:
@@ -218,4 +225,9 @@ def _document(
         "engine": contracts.load(question.engine),
         "policies": {name: asdict(policy) for name, policy in policies.load().items()},
         "paths": toml.load(PATHS),
+        "kernels": {
+            release: _kernels(release)
+            for release in dict.fromkeys(environment.release for environment in environments)
+            if release != NO_RELEASE
+        },
     }

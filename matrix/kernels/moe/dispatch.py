@@ -2,7 +2,8 @@
 
 Capability comes from the live signatures and enums of `probe`, never from a version string. A keyword that
 the release does not know is left out only where its value is what the kernel does anyway; everything else
-falls back, and says so. Imports no torch.
+falls back, and says so. Which kernels the release ships cannot be seen in a signature: where that is known (by
+their names, and by the release's own selection code), a request says so. Imports no torch.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
 SM100 = (10, 0)
 MAJORS = (10,)
-# Activations that a BF16 trtllm-gen kernel was ever shipped for: swiGlu always, relu2 with activation_type.
+# Activations that a BF16 trtllm-gen kernel was ever shipped for: swiGlu always, relu2 with activation_type. What
+# counts where a request does not say what its release ships.
 BF16_KERNELS = ("Swiglu", "Relu2")
+BLOCK = 128
+"""Every release's launcher refuses an intermediate size that is no multiple of this."""
 WORDS = {
     "backend": ("trtllm_bf16", "trtllm_bf16_routed", "torch"),
     "role": ("target", "draft"),
@@ -52,6 +56,9 @@ class Request:
         role: `target` or `draft`.
         draft_policy: `same_as_target` or `avoid_trtllm`.
         compute_capability: (major, minor) of the GPU, or None without one.
+        intermediate: columns between the two products of an expert on this device, or None.
+        shipped: members of `ActivationType` that the release ships a BF16 kernel for, or None where not known.
+        unfit: why none of these kernels takes the shape, as the release says it; empty where one does.
     """
 
     backend: str
@@ -65,6 +72,9 @@ class Request:
     role: str = "target"
     draft_policy: str = "same_as_target"
     compute_capability: tuple[int, int] | None = None
+    intermediate: int | None = None
+    shipped: tuple[str, ...] | None = None
+    unfit: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +139,7 @@ def _kernel(request: Request, capability: Capability) -> str:
     has_activation_type = "activation_type" in keywords
     return (
         _activation(request, capability, has_activation_type=has_activation_type)
+        or _shape(request)
         or _routing(request, capability, grown=has_activation_type)
         or _scaling(request, has_keyword="routed_scaling_factor" in keywords)
     )
@@ -138,11 +149,21 @@ def _activation(request: Request, capability: Capability, *, has_activation_type
     activation = activations.find(request.activation, gated=request.gated)
     if activation.member not in capability.enums["ActivationType"]:
         return f"this release has no ActivationType.{activation.member}"
-    if activation.member not in BF16_KERNELS:
+    if request.shipped is not None and activation.member not in request.shipped:
+        return f"this release ships no BF16 trtllm-gen kernel for {activation.member}"
+    if request.shipped is None and activation.member not in BF16_KERNELS:
         return f"no release ships a BF16 trtllm-gen kernel for {activation.member}"
     if activation.member != "Swiglu" and not has_activation_type:
         return f"{activation.id} needs activation_type, which this release does not take"
     return ""
+
+
+def _shape(request: Request) -> str:
+    """Why no kernel takes the layer's sizes."""
+    if request.intermediate is not None and request.intermediate % BLOCK:
+        padded = -(-request.intermediate // BLOCK) * BLOCK
+        return f"the intermediate size {request.intermediate} is no multiple of {BLOCK}: pad the weights to {padded}"
+    return request.unfit
 
 
 def _routing(request: Request, capability: Capability, *, grown: bool) -> str:
