@@ -211,14 +211,17 @@ class _Assembly(Namespace):
             rows.insert(0, ["cls", "POSITIONAL_OR_KEYWORD", None])
             self._put_made(thing, "__new__", rows, methods, public=public)
 
-    def _method_alias(self, owner: Thing, text: str) -> str | None:
+    def _method_alias(self, owner: Thing, text: str, depth: int = 0) -> str | None:
         """The method that `other = method` or `other = staticmethod(Class.method)` in a class body stands for."""
         inner = text.removesuffix(")").removeprefix("staticmethod(").removeprefix("classmethod(")
         head, dot, name = inner.rpartition(".")
         holder = self.dotted(owner.module, head) if dot else owner
-        if holder is None or holder.kind != "c" or holder.binding[3]["members"].get(name, [""])[0] != "f":
+        if holder is None or holder.kind != "c" or depth > DEPTH:
             return None
-        return f"{holder.module}:{holder.name}.{name}"
+        if holder.binding[3]["members"].get(name, [""])[0] == "f":
+            return f"{holder.module}:{holder.name}.{name}"
+        further = next((value for field, _, value, _ in holder.binding[3]["fields"] if field == name), None)
+        return self._method_alias(holder, further, depth + 1) if further and further != text else None
 
     def _put_made(
         self, thing: Thing, name: str, rows: list[list[Any]], methods: dict[str, str | None], *, public: bool

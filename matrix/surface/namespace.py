@@ -77,8 +77,8 @@ class Namespace:
                 found.update(dict.fromkeys(self.exported(source)))
         for level, path, _ in record.get("lazy_star", ()):
             source = self.modules[module].absolute(level, path)
-            if source in self.modules:
-                found.update(dict.fromkeys(self.exported(source)))
+            if source in self.modules and source != module:
+                found.update(dict.fromkeys(self.names(source)))
         return list(found)
 
     def exported(self, module: str, depth: int = 0) -> list[str]:

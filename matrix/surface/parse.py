@@ -65,7 +65,7 @@ def parse(source: bytes) -> Record:
     getter = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "__getattr__"), None)
     record["lazy"], record["lazy_star"] = lazy_names(getter, collections) if getter else ({}, [])
     record["lazy_star"] += _replacements(tree)
-    hands_out = getter is not None or _hands_globals(tree)
+    hands_out = _hands_globals(tree)
     _strip_bodies(tree)
     recorder = _Recorder(record)
     reader = _Reader("module", Path("module.py"), "", griffe.Extensions(recorder))
@@ -242,8 +242,9 @@ def _replacements(tree: ast.Module) -> list[list[Any]]:
     """Modules that a module puts in its own place: `sys.modules[__name__] = import_module("x")`."""
     found = []
     for node in tree.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "sys.modules[__name__]":
-            found += modules_in([node])
+        for inner in [node, *node.body, *node.orelse] if isinstance(node, ast.If) else [node]:
+            if isinstance(inner, ast.Assign) and ast.unparse(inner.targets[0]) == "sys.modules[__name__]":
+                found += modules_in([inner])
     return [[*module, None] for module in found]
 
 

@@ -50,7 +50,11 @@ def describe(thing, packages):
     if not isinstance(home, str) or home.partition(".")[0] not in packages:
         return None
     if isinstance(thing, type) and issubclass(thing, enum.Enum):
-        return {"kind": "enum", "home": home, "members": {k: default(v) for k, v in thing.__members__.items()}}
+        return {
+            "kind": "enum",
+            "home": home,
+            "members": {k: default(v) for k, v in thing.__members__.items()},
+        }
     if isinstance(thing, type):
         methods = {}
         for name, member in vars(thing).items():
