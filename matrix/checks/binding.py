@@ -76,7 +76,7 @@ def _is_value(found: Any, wanted: str, enums: Mapping[str, Mapping[str, int]]) -
         return found.name == wanted
     if isinstance(found, bool):
         return str(found) == wanted
-    return any(members.get(wanted) == found for members in enums.values())
+    return any(wanted in members and members[wanted] == found for members in enums.values())
 
 
 def shifted_routing(cell: Cell, engine: Mapping[str, Any], enums: Mapping[str, Mapping[str, int]]) -> str:
@@ -109,12 +109,12 @@ def latent(mirror: Mapping[str, int], live: Mapping[str, int]) -> list[str]:
 
 
 def _remedy(problem: str) -> str:
+    if "default of" in problem:
+        return "Pass the value instead of relying on the default."
     if "activation_type" in problem:
         return "Pin flashinfer-python>=0.6.8, or leave activation_type out for gated silu and fall back for the rest."
     if "does not take" in problem:
         return (
             "Pin a release whose function takes the keyword, or pass it only where the live signature has it."
         )
-    if "default of" in problem:
-        return "Pass the value instead of relying on the default."
     return "Pass enum members by name from the live module, never by integer."
