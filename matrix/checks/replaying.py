@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from matrix.checks import numerics
 from matrix.checks.answer import Answer
-from matrix.kernels.moe import oracle
 from matrix.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ def check(cell: Cell, bench: Bench) -> Answer | None:
             Verdict.NOT_RUN, reason, "Add what the import asks for to the engine's environment.toml."
         )
     from matrix.engines.replay.replay import Kind
+    from matrix.kernels.moe import oracle
 
     failure = bench.capability.failures.get("flashinfer")
     if failure is not None:
