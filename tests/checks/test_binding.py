@@ -63,18 +63,22 @@ def test_two_keywords_removed_are_both_named(change, named, signature, bench):
 
 
 @pytest.mark.parametrize(
-    ("name", "changes", "reason"),
+    ("mutation", "reason"),
     [
-        ("use_shuffled_weight", {"default": False}, "the default of use_shuffled_weight is False, not True"),
-        ("norm_topk_prob", {"default": False}, "the default of norm_topk_prob is False, not True"),
-        ("norm_topk_prob", {"default": None}, "the default of norm_topk_prob is None, not True"),
-        ("weight_layout", {"default": 0}, "the default of weight_layout is 0, not BlockMajorK"),
-        ("scratch", {}, "sglang-0.5.12's call of trtllm_bf16_moe does not bind: missing a required"),
-        ("top_k", {"remove": True}, "sglang-0.5.12 passes top_k, which trtllm_bf16_moe does not take"),
-        ("topk_group", {"kind": inspect.Parameter.POSITIONAL_ONLY}, "does not bind"),
+        (
+            ("use_shuffled_weight", {"default": False}),
+            "the default of use_shuffled_weight is False, not True",
+        ),
+        (("norm_topk_prob", {"default": False}), "the default of norm_topk_prob is False, not True"),
+        (("norm_topk_prob", {"default": None}), "the default of norm_topk_prob is None, not True"),
+        (("weight_layout", {"default": 0}), "the default of weight_layout is 0, not BlockMajorK"),
+        (("scratch", {}), "sglang-0.5.12's call of trtllm_bf16_moe does not bind: missing a required"),
+        (("top_k", {"remove": True}), "sglang-0.5.12 passes top_k, which trtllm_bf16_moe does not take"),
+        (("topk_group", {"kind": inspect.Parameter.POSITIONAL_ONLY}), "does not bind"),
     ],
 )
-def test_a_default_a_requirement_or_a_kind_changed(change, named, signature, name, changes, reason):
+def test_a_default_a_requirement_or_a_kind_changed(change, named, signature, mutation, reason):
+    name, changes = mutation
     answer = binding.check(named(SILU), change(signatures=signature(name, **changes)))
     assert answer.verdict is Verdict.FAIL_API
     assert reason in answer.reason

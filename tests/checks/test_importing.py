@@ -26,28 +26,27 @@ def test_the_torch_backend_imports_nothing(change, named):
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "guard", "remedy"),
+    ("raised", "guard", "remedy"),
     [
-        ("ModuleNotFoundError", "No module named 'urllib3'", "", "Install the package named above"),
-        ("ImportError", "cannot import name 'x' from 'y'", "", "Pin a release that has this function"),
-        ("ImportError", "libcudart.so.13: cannot open", "", "Guard the import with `except Exception`"),
+        (("ModuleNotFoundError", "No module named 'urllib3'"), "", "Install the package named above"),
+        (("ImportError", "cannot import name 'x' from 'y'"), "", "Pin a release that has this function"),
+        (("ImportError", "libcudart.so.13: cannot open"), "", "Guard the import with `except Exception`"),
         (
-            "AssertionError",
-            "Torch not compiled with CUDA enabled",
+            ("AssertionError", "Torch not compiled with CUDA enabled"),
             "no `except ImportError`",
             "CUDA build of torch",
         ),
         (
-            "RuntimeError",
-            "flashinfer-cubin version (0.0.1) does not match flashinfer version (0.6.14)",
+            ("RuntimeError", "flashinfer-cubin version (0.0.1) does not match flashinfer version (0.6.14)"),
             "no `except ImportError`",
             "of the same version",
         ),
-        ("SystemExit", "1", "no `except ImportError`", "Guard the import with `except Exception`"),
-        ("Panic", "", "no `except ImportError`", "Guard the import"),
+        (("SystemExit", "1"), "no `except ImportError`", "Guard the import with `except Exception`"),
+        (("Panic", ""), "no `except ImportError`", "Guard the import"),
     ],
 )
-def test_a_failure_with_its_type_text_frame_and_remedy(change, named, kind, text, guard, remedy):
+def test_a_failure_with_its_type_text_frame_and_remedy(change, named, raised, guard, remedy):
+    kind, text = raised
     answer = importing.check(named(SILU), change(failures={"trtllm_bf16": failure(kind, text)}))
     assert answer.verdict is Verdict.IMPORT_ERROR
     assert answer.reason.startswith(f"import flashinfer raises {kind}: {text or 'no message'}")

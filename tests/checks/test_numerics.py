@@ -67,7 +67,7 @@ def test_a_wrong_output_is_caught(absent, named, monkeypatch, text, mutation):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("routed_scaling_factor", 2.6), ("topk_group", 3), ("top_k", 7)], ids=lambda v: str(v)
+    ("name", "value"), [("routed_scaling_factor", 2.6), ("topk_group", 3), ("top_k", 7)], ids=str
 )
 def test_a_fallback_of_another_layer_is_caught(absent, named, monkeypatch, name, value):
     """A layer that is computed with one figure of the routing changed."""
