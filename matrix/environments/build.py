@@ -172,6 +172,11 @@ def _complete(installer: Installer, prefix: Path, wanted: list[str]) -> None:
     while wanted:
         visible = look(python).packages
         lacking = [item for item in wanted if not _met(Requirement(item), visible)]
+        if any(Requirement(item).name == "torch" for item in lacking):
+            raise EnvironmentBuildError(
+                f"{prefix.name}: a package asks for {' and '.join(lacking)}, and torch {visible.get('torch')} is kept.",
+                "Name another release, or run the tool with a torch that fits.",
+            )
         if lacking:
             installer.install(prefix, lacking, dependencies=False)
         wanted = asked_by(python, [Requirement(item).name for item in lacking])
@@ -235,7 +240,8 @@ def _read_stamp(prefix: Path, identity: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     runs = (prefix / "bin" / "python").exists()  # its interpreter may have been taken away since
-    return stamp if runs and stamp.get("identity") == identity else None
+    whole = isinstance(stamp, dict) and stamp.get("identity") == identity
+    return stamp if runs and whole else None
 
 
 def _write_stamp(prefix: Path, stamp: dict[str, Any]) -> None:

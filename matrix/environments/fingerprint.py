@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
 
+from matrix.errors import EnvironmentBuildError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -59,10 +61,25 @@ class Fingerprint:
 
 
 def look(python: Path) -> Fingerprint:
-    """Look at the environment of an interpreter."""
-    command = [str(python), "-I", "-c", _LOOK]
-    found = subprocess.run(command, capture_output=True, text=True, check=True)
-    return Fingerprint(**json.loads(found.stdout))
+    """Look at the environment of an interpreter.
+
+    Raises:
+        EnvironmentBuildError: it cannot say what it holds.
+    """
+    return Fingerprint(**_told(python, _LOOK))
+
+
+def _told(python: Path, script: str, *arguments: str) -> Any:
+    """What a script prints as JSON in an interpreter that sees its own packages only."""
+    command = [str(python), "-I", "-c", script, *arguments]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    if found.returncode:
+        last = found.stderr.strip().splitlines()[-1:] or [f"status {found.returncode}"]
+        raise EnvironmentBuildError(
+            f"{python} cannot say which packages it holds: {last[0]}",
+            "A package in it is damaged: build it anew.",
+        )
+    return json.loads(found.stdout)
 
 
 _ASKED = """
@@ -73,9 +90,7 @@ print(json.dumps([item for name in sys.argv[1:] for item in importlib.metadata.r
 
 def asked_by(python: Path, distributions: Sequence[str]) -> list[str]:
     """The requirements of distributions that an interpreter sees, those of their extras left out."""
-    command = [str(python), "-I", "-c", _ASKED, *distributions]
-    found = subprocess.run(command, capture_output=True, text=True, check=True)
-    asked = [Requirement(item) for item in json.loads(found.stdout)]
+    asked = [Requirement(item) for item in _told(python, _ASKED, *distributions)]
     return [str(item) for item in asked if item.marker is None or item.marker.evaluate({"extra": ""})]
 
 
