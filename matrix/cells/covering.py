@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from matrix.cells.axes import RULES, Axes
 from matrix.cells.cell import Point
 from matrix.errors import InputError
+from matrix.kernels.moe import activations, routings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,6 +51,39 @@ def cover(axes: Axes, strength: str = "2") -> list[Point]:
         )
         rest = sorted((Point(**row) for row in rows), key=lambda point: point.id)
     return list(dict.fromkeys([*axes.must, *rest]))
+
+
+def product_of(axes: Axes, backends: Iterable[str]) -> list[Point]:
+    """Every activation, gating, routing and role of these backends once, after their must-cells.
+
+    The profile is the first with that activation or routing, the bias float32 where the routing takes one.
+    """
+    found = [point for point in axes.must if point.backend in backends]
+    for backend, activation, routing, role in product(
+        backends, activations.ACTIVATIONS, axes.values["routing"], axes.values["role"]
+    ):
+        biased = backend == "trtllm_bf16" and routings.find(routing).bias
+        own = [
+            name
+            for name, one in axes.profiles.items()
+            if (one.activation, one.gated) == (activation.name, activation.gated)
+        ]
+        candidates = (
+            Point(
+                backend=backend,
+                activation=activation.name,
+                gating="gated" if activation.gated else "nongated",
+                routing=routing,
+                role=role,
+                bias="fp32" if biased else "none",
+                profile=profile,
+            )
+            for profile in [*own, *axes.profiles]
+        )
+        fitting = next((point for point in candidates if not axes.meaningless(point)), None)
+        if fitting is not None:
+            found.append(fitting)
+    return list(dict.fromkeys(found))
 
 
 def _constraint(rule: Any, axes: Axes) -> dict[str, Any]:

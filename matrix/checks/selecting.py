@@ -8,12 +8,10 @@ from packaging.specifiers import SpecifierSet
 
 from matrix.checks.answer import Answer
 from matrix.kernels.moe.dispatch import Path, choose
-from matrix.kernels.moe.policy import Family, Policy
+from matrix.kernels.moe.policy import Policy
 from matrix.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from matrix.cells.cell import Cell
     from matrix.checks.bench import Bench
 
@@ -90,12 +88,7 @@ def drafts(cell: Cell, bench: Bench) -> dict[str, str]:
     architecture = bench.profile(cell)["architecture"]
     told = {}
     for name, table in bench.plan["policies"].items():
-        policy = _policy(table)
+        policy = Policy.from_json(table)
         target = policy.target(architecture, (10, 0)).backend or "auto"
         told[name] = f"target {target}, draft {policy.drafted(target).backend}"
     return told
-
-
-def _policy(table: Mapping[str, Any]) -> Policy:
-    families = tuple(Family(**family) for family in table["families"])
-    return Policy(**{**table, "families": families})

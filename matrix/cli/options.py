@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from matrix.environments.recipes import Recipe
     from matrix.releases.window import Release, Window
     from matrix.run.plan import Plan
 
@@ -112,6 +113,7 @@ def plan(arguments: argparse.Namespace, *, gpu: bool) -> Plan:
 
     _, chosen = releases(arguments)
     question = Question(
+        replayed=_replayed(getattr(arguments, "replay", None)),
         releases=chosen,
         recipes=arguments.environment or (),
         pythons=arguments.python or (THIS_PYTHON,),
@@ -122,3 +124,14 @@ def plan(arguments: argparse.Namespace, *, gpu: bool) -> Plan:
         gpu=gpu,
     )
     return make(question, axes.load(), recipes.load(), ["kernel-matrix", *sys.argv[1:]])
+
+
+def _replayed(terms: Sequence[str] | None) -> list[tuple[Recipe, str]]:
+    """The recipes of the engine releases of `run --replay`."""
+    if not terms:
+        return []
+    from matrix.engines.replay import recipe
+    from matrix.releases.index import published
+    from matrix.run import replay
+
+    return replay.recipes_of(recipe.subjects(terms, published))

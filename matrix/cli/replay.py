@@ -48,7 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: window)",
     )
     parser.add_argument("--cells", default="", metavar="SELECTION", help="which cells (default: all)")
-    parser.add_argument("--strength", default="2", choices=("2", "3", "all"), help="as in `run`")
     parser.add_argument("--python", metavar="X.Y", help="Python of the environments (default: this)")
     parser.add_argument("--torch", default="", metavar="REQUIREMENT", help="default: environment.toml's")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder")
@@ -115,7 +114,6 @@ def _plan(arguments: argparse.Namespace, *, gpu: bool) -> Any:
         pythons=[arguments.python or THIS_PYTHON],
         torch=arguments.torch,
         selection=arguments.cells,
-        strength=arguments.strength,
         replayed=replay.recipes_of(subjects),
         pinned={subject.name: recipe.pin(subject) for subject in subjects} if pinned else {},
         replay_only=True,

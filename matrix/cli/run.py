@@ -16,6 +16,7 @@ examples:
   kernel-matrix run                                        the window, in the environments of this machine
   kernel-matrix run 'activation=relu2 and role=draft'      the cells of the MTP draft of Nemotron-H and its kin
   kernel-matrix run --releases '>=0.6.8,<0.7' --environment full
+  kernel-matrix run --replay sglang==0.5.12                with SGLang's own code called on each release
   kernel-matrix run --environment inherit --wheels wheels/ on the torch that is here, without network
 """
 
@@ -24,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `run`."""
     parser.epilog = EPILOG
     options.add_question(parser)
+    parser.add_argument(
+        "--replay",
+        action="append",
+        metavar="ENGINE==V",
+        help="call this engine release's own code on each release as well, such as sglang==0.5.12; repeatable",
+    )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="run folder (default: .kernel-matrix/runs/<date>)"
     )

@@ -2,34 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matrix import toml
-from matrix.errors import unknown
-from matrix.kernels.moe.policy import Family, Policy
+from matrix.errors import InputError, unknown
+from matrix.kernels.moe.policy import Constraint, Family, Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 BUILT_IN = Path(__file__).with_name("sglang") / "policies.toml"
+DRAFT_POLICIES = ("avoid_trtllm", "same_as_target")
 
 
 def load(path: Path = BUILT_IN) -> dict[str, Policy]:
-    """Every rule set of a file, by engine and release.
+    """Every rule set of a file, by engine and release; `also` names releases with the very same rules.
 
     Raises:
         InputError: not TOML, or a key that does not exist; names file and rule set.
     """
     tables = {name: table for name, table in toml.load(path).items() if name != "schema"}
-    policies = [_policy(table, f"{path}, [{name}]") for name, table in tables.items()]
-    return {policy.engine: policy for policy in policies}
+    policies = {}
+    for name, table in tables.items():
+        own = _policy({key: value for key, value in table.items() if key != "also"}, f"{path}, [{name}]")
+        for engine in (own.engine, *table.get("also", ())):
+            policies[engine] = replace(own, engine=engine)
+    return policies
 
 
 def _policy(table: dict[str, Any], where: str) -> Policy:
-    families = tuple(Family(**_known(family, Family, where)) for family in table.get("family", []))
-    rest = {key: value for key, value in table.items() if key != "family"}
-    return Policy(**_known(rest, Policy, where), families=families)
+    parts: dict[str, Any] = {
+        plural: tuple(kind(**_checked(one, kind, where)) for one in table.get(singular, []))
+        for singular, plural, kind in (
+            ("family", "families", Family),
+            ("constraint", "constraints", Constraint),
+        )
+    }
+    rest = {key: value for key, value in table.items() if key not in {"family", "constraint"}}
+    takes = {backend: tuple(quantizations) for backend, quantizations in rest.pop("takes", {}).items()}
+    policy = Policy(**_checked(rest, Policy, where, given=parts), **parts, takes=takes)
+    if policy.draft not in DRAFT_POLICIES:
+        raise unknown("draft policy", policy.draft, DRAFT_POLICIES, where)
+    return policy
 
 
-def _known(table: dict[str, Any], kind: type[Family | Policy], where: str) -> dict[str, Any]:
-    for key in table.keys() - set(kind.__dataclass_fields__):
-        raise unknown("key", key, kind.__dataclass_fields__, where)
+def _checked(table: dict[str, Any], kind: type[Any], where: str, given: Iterable[str] = ()) -> dict[str, Any]:
+    known = fields(kind)
+    names = {one.name for one in known}
+    for key in table.keys() - names:
+        raise unknown("key", key, names, where)
+    required = {one.name for one in known if one.default is MISSING and one.default_factory is MISSING}
+    missing = sorted(required - table.keys() - set(given))
+    if missing:
+        told = f"{' and '.join(map(repr, missing))} {'is' if len(missing) == 1 else 'are'} missing"
+        raise InputError(f"{where}: {told}.", f"A {kind.__name__.lower()} has {', '.join(sorted(required))}.")
     return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}

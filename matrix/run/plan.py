@@ -49,7 +49,7 @@ class Question:
         engine: engine release whose calls are held against each release.
         replayed: recipes of engine releases whose own code is called on each release, and with which torch.
         pinned: by name of such a recipe, a release of FlashInfer beside which it is replayed as well.
-        replay_only: nothing but those.
+        replay_only: nothing but those, for every activation, gating, routing and role.
         gpu: whether this machine has a GPU.
     """
 
@@ -86,7 +86,11 @@ def make(question: Question, axes: Axes, recipes: Recipes, command: Sequence[str
         InputError: an unknown environment, axis or value, or a selection that no cell matches.
     """
     environments = _environments(question, recipes)
-    points = covering.cover(axes, question.strength)
+    points = (
+        covering.product_of(axes, contracts.BACKENDS)
+        if question.replay_only
+        else covering.cover(axes, question.strength)
+    )
     known = {
         **axes.values,
         "release": [environment.release for environment in environments],

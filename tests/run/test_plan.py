@@ -73,7 +73,7 @@ def test_must_cells_come_first_in_every_environment():
         ({"recipes": ["inherit"], "pythons": ["3.99"]}, "stands on the Python that runs the tool"),
         ({"torch": "torch=="}, "--torch 'torch=='"),
         ({"torch": "numpy"}, "asks for numpy"),
-        ({"engine": "sglang-0.5.13"}, "unknown engine 'sglang-0.5.13'.\n  Did you mean sglang-0.5"),
+        ({"engine": "sglang-0.5.10"}, "unknown engine 'sglang-0.5.10'.\n  Did you mean sglang-0.5"),
         ({"strength": "4"}, "--strength 4 does not exist"),
         ({"selection": "activation=relu2 and activation=silu"}, "matches no cell"),
         ({"selection": "activation=rellu2"}, "Did you mean relu2"),

@@ -36,15 +36,16 @@ SIZES = {
     64: "64",
 }
 SCALARS = {
-    "num_experts": "experts",
-    "local_num_experts": "experts",
-    "top_k": "top_k",
-    "intermediate_size": "intermediate",
-    "n_group": "n_group",
-    "topk_group": "topk_group",
-    "routed_scaling_factor": "scaling",
-    "tune_max_num_tokens": "tokens, rounded up to a power of two",
+    "num_experts": ("experts", EXPERTS),
+    "local_num_experts": ("experts", EXPERTS),
+    "top_k": ("top_k", TOP_K),
+    "intermediate_size": ("intermediate", INTERMEDIATE),
+    "n_group": ("n_group", N_GROUP),
+    "topk_group": ("topk_group", TOPK_GROUP),
+    "routed_scaling_factor": ("scaling", SCALING),
+    "tune_max_num_tokens": ("tokens, rounded up to a power of two", 8),
 }
+"""Figures by parameter: the name of each in a contract, where the value passed is the layer's."""
 
 
 def record(replay: Replay) -> dict[str, Any]:
@@ -131,16 +132,16 @@ def _described(call: Call) -> dict[str, Any]:
 
 
 def _argument(call: Call, name: str) -> Any:
-    if name in SCALARS and call.passed[name] is not None:
-        return SCALARS[name]
-    return _symbolic(value_of(call, name))
+    symbol, figure = SCALARS.get(name, ("", None))
+    return symbol if symbol and call.passed[name] == figure else _symbolic(value_of(call, name))
 
 
 def _symbolic(value: Any) -> Any:
+    """A tensor as `bfloat16 [tokens, hidden]`."""
     if isinstance(value, list):
         return [_symbolic(item) for item in value]
     if isinstance(value, dict) and "shape" in value:
-        return {**value, "shape": [SIZES.get(size, str(size)) for size in value["shape"]]}
+        return f"{value['dtype']} [{', '.join(SIZES.get(size, str(size)) for size in value['shape'])}]"
     return value
 
 

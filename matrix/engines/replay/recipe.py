@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
@@ -19,6 +18,7 @@ from matrix.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 SCHEMA = 1
 NEWEST = "newest"
@@ -78,7 +78,9 @@ def load(engine: str, path: Path | None = None) -> Setting:
     for key in data.keys() - known:
         raise unknown("key", key, known, str(path))
     if data.get("schema") != SCHEMA:
-        raise InputError(f"{path}: schema is {data.get('schema')!r}, not {SCHEMA}.", f"Set schema = {SCHEMA}.")
+        raise InputError(
+            f"{path}: schema is {data.get('schema')!r}, not {SCHEMA}.", f"Set schema = {SCHEMA}."
+        )
     return Setting(
         engine=engine,
         torch=data["torch"],

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 HOME = "flashinfer.fused_moe"
 CORE = "flashinfer.fused_moe.core"
 COMPILED = "get_trtllm_moe_sm100_module"
-WHY_COMPILED = (
-    "the compiled kernel module, which needs an SM100: the torch fallback answers from what the kernel was given"
-)
+WHY_COMPILED = "the compiled kernels, which need an SM100: the torch fallback answers from what reaches them"
 FUNCTIONS = {"trtllm_bf16": "trtllm_bf16_moe", "trtllm_bf16_routed": "trtllm_bf16_routed_moe"}
 ENUM_OF = {
     "activation_type": "ActivationType",
@@ -149,7 +147,7 @@ class Recorder:
                 raise InvalidCallError(f"{parameter}={int(value)} is no member of {enum} in this release")
             if isinstance(value, Enum) and value.name != name:
                 raise InvalidCallError(
-                    f"{parameter}={int(value)} is the engine's {enum}.{value.name}, and {enum}.{name} here"
+                    f"{parameter}={members[name]} is the engine's {enum}.{value.name}, and {enum}.{name} here"
                 )
             named[parameter] = name
         return named
@@ -220,4 +218,3 @@ def _dtype(tensor: Any) -> str:
 
 def _told(tensor: Any) -> str:
     return f"{_dtype(tensor)} {list(tensor.shape)}"
-

@@ -105,9 +105,11 @@ class Replay:
             "engine": self.name,
             "flashinfer": self.recorder.capability.release,
             "replaced": self.replaced,
-            "weights": {kind: self._weights(gated=gated) for kind, gated in (("gated", True), ("non-gated", False))},
+            "weights": {
+                kind: self._weights(gated=gated) for kind, gated in (("gated", True), ("non-gated", False))
+            },
             "contract": _guarded(lambda: contract.record(self)),
-            "policy": _guarded(lambda: policy.hold(self.engine, policies.get(self.name))),
+            "policy": _guarded(lambda: policy.hold(self.engine.chooser(), self.name, policies)),
         }
 
     def _weights(self, *, gated: bool) -> dict[str, Any]:
@@ -117,7 +119,11 @@ class Replay:
         generator = torch.Generator().manual_seed(0)
         activation = "silu" if gated else "relu2"
         problem = Problem(
-            **{"tokens": 1, "hidden": 256, "intermediate": 128, "experts": 2, "top_k": 1},
+            tokens=1,
+            hidden=256,
+            intermediate=128,
+            experts=2,
+            top_k=1,
             routing="renormalize",
             activation=activation,
             gated=gated,
@@ -159,9 +165,13 @@ class Replay:
         comparison = compare(output, reference)
         evidence["numerics"] = comparison.to_json()
         if comparison.right:
-            return Outcome(kind=Kind.RIGHT, reason=f"{self.name} calls {calls[-1].function} rightly", evidence=evidence)
+            return Outcome(
+                kind=Kind.RIGHT, reason=f"{self.name} calls {calls[-1].function} rightly", evidence=evidence
+            )
         why = "; ".join([*deviations(calls[-1], problem), comparison.reason])
-        return Outcome(kind=Kind.WRONG, reason=f"{self.name} binds and gives a wrong result: {why}", evidence=evidence)
+        return Outcome(
+            kind=Kind.WRONG, reason=f"{self.name} binds and gives a wrong result: {why}", evidence=evidence
+        )
 
     def loader(self, problem: Problem, gemm1: Tensor, gemm2: Tensor) -> tuple[Prepared | None, Outcome]:
         """Let the engine prepare weights, and undo that by the definition."""
@@ -271,7 +281,9 @@ def deviations(call: Call, problem: Problem) -> list[str]:
     if passed != member:
         found.append(f"activation_type is {passed}, the layer's is {member}")
     if "topk_ids" not in call.bound and call.members.get("routing_method_type") != method.member:
-        found.append(f"routing_method_type is {call.members.get('routing_method_type')}, the layer's is {method.member}")
+        found.append(
+            f"routing_method_type is {call.members.get('routing_method_type')}, the layer's is {method.member}"
+        )
     return found
 
 

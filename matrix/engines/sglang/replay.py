@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from matrix.engines.replay.failures import NotReplayableError, UnspokenError
 from matrix.engines.replay.standins import StandIn, standing
+from matrix.engines.sglang.replay_policy import Chooser
 from matrix.kernels.moe import routings
 from matrix.kernels.moe.layout import Prepared
 from matrix.kernels.moe.probe import failure_of
@@ -37,6 +38,11 @@ MODULES = (
 
 NORMALIZED = {"renormalize", "renormalize_naive", "deepseek_v3", "sigmoid_renorm", "minimax2"}
 """Routings whose weights sum to one, which a model's configuration calls `norm_topk_prob`."""
+
+
+def _packed(topk_ids: Tensor, topk_weights: Tensor) -> Any:
+    return importlib.import_module(RUNNER).PackTopkIds.vanilla(topk_ids, topk_weights)
+
 
 _NO_GROUP = types.SimpleNamespace(tp_group=None)
 STANDINS = (
@@ -71,6 +77,12 @@ STANDINS = (
         why="programmatic dependent launch of newer releases: asks the GPU",
     ),
     StandIn(
+        module=RUNNER,
+        name="PackTopkIds.execute",
+        value=_packed,
+        why="packing of experts by a Triton kernel in 0.5.14 to 0.5.19: its own version in plain torch",
+    ),
+    StandIn(
         module=LOADER,
         name="get_moe_runner_backend",
         value=lambda: importlib.import_module(UTILS).MoeRunnerBackend.FLASHINFER_TRTLLM,
@@ -78,6 +90,13 @@ STANDINS = (
     ),
 )
 """Everything of SGLang that is replaced while its runner and its loader are called."""
+
+
+def _imported(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        raise NotReplayableError(str(failure_of(error, f"import {name}"))) from error
 
 
 class Engine:
@@ -91,12 +110,7 @@ class Engine:
     """
 
     def __init__(self) -> None:
-        self.modules: dict[str, Any] = {}
-        for name in MODULES:
-            try:
-                self.modules[name] = importlib.import_module(name)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an import raises is an answer
-                raise NotReplayableError(str(failure_of(error, f"import {name}"))) from error
+        self.modules = {name: _imported(name) for name in MODULES}
         with standing(STANDINS) as placed:
             self.replaced = placed
 
@@ -107,6 +121,10 @@ class Engine:
 
     def _routing_methods(self) -> Any:
         return self.modules[UTILS].RoutingMethodType
+
+    def chooser(self) -> Chooser:
+        """The engine's choice of backends."""
+        return Chooser()
 
     def prepare(self, problem: Problem, gemm1: Tensor, gemm2: Tensor) -> Prepared:
         """The engine's own preparation of unquantized weights: `process_weights_after_loading`.
@@ -172,7 +190,7 @@ class Engine:
             result = runner.fused_experts_none_to_flashinfer_trtllm_bf16(
                 dispatch, weights, config, use_routed_topk=experts is not None
             )
-        return result.hidden_states  # type: ignore[no-any-return]
+        return result.hidden_states
 
     def _config(self, problem: Problem, *, routing: Any) -> Any:
         kind = self.modules["sglang.srt.layers.moe.moe_runner.base"].MoeRunnerConfig
@@ -216,4 +234,3 @@ class Engine:
             topk_ids=ids.to(torch.int32),
             router_logits=inputs.logits,
         )
-

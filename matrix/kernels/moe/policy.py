@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TRTLLM = ("flashinfer_trtllm", "flashinfer_trtllm_routed")
 
@@ -21,6 +25,7 @@ class Family:
         quantizations: those for which `auto` becomes flashinfer_trtllm; `none` is unquantized BF16.
         otherwise: what `auto` becomes for them where the GPU or the all-to-all backend does not fit.
         any_a2a: the rule asks for no particular all-to-all backend.
+        before: what `auto` becomes on GPUs older than the rule's, by quantization, instead of `otherwise`.
     """
 
     name: str
@@ -28,6 +33,29 @@ class Family:
     quantizations: tuple[str, ...]
     otherwise: str = "auto"
     any_a2a: bool = False
+    before: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constraint:
+    """What a quantization makes of any model's backend, after the model's own rule.
+
+    Args:
+        quantizations: those that it is about.
+        backend: what comes out.
+        keeps: backends that stay; empty for every one but `auto`.
+        majors: major compute capabilities that it holds for; empty for all.
+    """
+
+    quantizations: tuple[str, ...]
+    backend: str
+    keeps: tuple[str, ...] = ()
+    majors: tuple[int, ...] = ()
+
+    def changes(self, backend: str | None, quantization: str, major: int | None) -> bool:
+        """Whether a backend does not stay."""
+        stays = backend in self.keeps if self.keeps else backend != "auto"
+        return quantization in self.quantizations and not stays and (not self.majors or major in self.majors)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +75,8 @@ class Policy:
         majors: major compute capabilities that the automatic choice asks for.
         draft: `avoid_trtllm` (before the change) or `same_as_target` (after it).
         families: the automatic choice, by model class.
+        constraints: what a quantization makes of any model's backend.
+        takes: quantizations that a backend is allowed for; one that is not named takes every one.
         draft_instead: target backends, as globs, that a draft does not inherit, and what it gets instead.
     """
 
@@ -55,6 +85,15 @@ class Policy:
     draft: str
     families: tuple[Family, ...]
     draft_instead: dict[str, str] = field(default_factory=dict)
+    constraints: tuple[Constraint, ...] = ()
+    takes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, table: Mapping[str, Any]) -> Policy:
+        """Read back what `dataclasses.asdict` gave."""
+        families = tuple(Family(**family) for family in table["families"])
+        constraints = tuple(Constraint(**constraint) for constraint in table["constraints"])
+        return cls(**{**table, "families": families, "constraints": constraints})
 
     def target(
         self,
@@ -74,6 +113,25 @@ class Policy:
             requested: what the user asked for; anything but `auto` is kept.
             a2a: all-to-all backend of expert parallelism.
         """
+        choice = self._asked(architecture, compute_capability, quantization, requested, a2a)
+        major = compute_capability[0] if compute_capability else None
+        for constraint in self.constraints:
+            if constraint.changes(choice.backend, quantization, major):
+                choice = Choice(backend=constraint.backend, reason=f"what {quantization} asks for")
+        if choice.backend is not None and quantization not in self.takes.get(choice.backend, (quantization,)):
+            reason = f"{self.engine} asserts that {choice.backend} is not used with {quantization}"
+            return Choice(backend=None, reason=reason)
+        return choice
+
+    def _asked(
+        self,
+        architecture: str,
+        compute_capability: tuple[int, int] | None,
+        quantization: str,
+        requested: str,
+        a2a: str,
+    ) -> Choice:
+        """What the user asked for, or the choice of the model's own rule."""
         if requested != "auto":
             return Choice(backend=requested, reason=f"asked for explicitly: {requested}")
         family = next((f for f in self.families if architecture in f.architectures), None)
@@ -85,7 +143,9 @@ class Policy:
             return Choice(backend="auto", reason=reason)
         if compute_capability is None or compute_capability[0] not in self.majors:
             wanted = " or ".join(f"SM{major}0" for major in self.majors)
-            return Choice(backend=family.otherwise, reason=f"the automatic choice asks for {wanted}")
+            older = compute_capability is None or compute_capability[0] < min(self.majors)
+            instead = family.before.get(quantization, family.otherwise) if older else family.otherwise
+            return Choice(backend=instead, reason=f"the automatic choice asks for {wanted}")
         if a2a != "none" and not family.any_a2a:
             return Choice(backend=family.otherwise, reason=f"all-to-all backend {a2a}")
         reason = f"{self.engine} selects it for {family.name}, quantization {quantization}"
