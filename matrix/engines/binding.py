@@ -37,7 +37,12 @@ class Misfit:
 
 
 def bind(
-    parameters: Sequence[Parameter], positional: int, keywords: Iterable[str], *, maybe: Iterable[str], partly: bool
+    parameters: Sequence[Parameter],
+    positional: int,
+    keywords: Iterable[str],
+    *,
+    maybe: Iterable[str],
+    partly: bool,
 ) -> list[Misfit]:
     """The reasons why a call does not bind; empty where it does.
 
@@ -78,7 +83,9 @@ def slot(parameters: Sequence[Parameter], position: int) -> str | None:
     return slots[position] if position < len(slots) else None
 
 
-def shifted(before: Sequence[Parameter], after: Sequence[Parameter], positional: int) -> list[tuple[int, str, str]]:
+def shifted(
+    before: Sequence[Parameter], after: Sequence[Parameter], positional: int
+) -> list[tuple[int, str, str]]:
     """Positions that now mean another parameter: (position, the name before, the name after).
 
     A parameter that was only renamed, in its old slot, is not one of them.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from matrix.engines.conditions import Condition, consistent, every, has, negate, opaque, some
+from matrix.engines.conditions import FALSE, TRUE, Condition, consistent, every, has, negate, opaque, some
 from matrix.engines.expressions import Expressions, spread
 from matrix.engines.scopes import ClassInfo, shorten
 from matrix.engines.uses import Arguments
@@ -24,6 +25,7 @@ from matrix.engines.values import (
     Parameters,
     Partial,
     Release,
+    Returning,
     Row,
     Symbol,
     Truth,
@@ -41,11 +43,20 @@ if TYPE_CHECKING:
 _MAX_PATH = 2
 
 
+@dataclass(frozen=True)
+class Passed:
+    """What a call passes; `unknown` says why there may be more."""
+
+    positional: tuple[Value, ...]
+    keywords: Pairs
+    unknown: str = ""
+
+
 class Calls(Expressions):
     """Evaluates call expressions."""
 
     def _call(self, node: ast.Call) -> Value:
-        name = shorten(node.func).rpartition(".")[2]
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         special = getattr(self, f"_call_{name.strip('_').lower()}", None)
         if special is not None and (result := special(node)) is not None:
             known: Value = result
@@ -65,7 +76,7 @@ class Calls(Expressions):
         self.inside_call = depth
         return value
 
-    def _arguments(self, node: ast.Call) -> tuple[list[Value], Pairs, str]:
+    def _arguments(self, node: ast.Call) -> Passed:
         positional: list[Value] = []
         unknown = ""
         for argument in node.args:
@@ -84,10 +95,10 @@ class Calls(Expressions):
                 keywords = keywords.merge(spread(value, shorten(keyword.value)))
             else:
                 keywords = keywords.put(keyword.arg, value)
-        return positional, keywords, unknown
+        return Passed(tuple(positional), keywords, unknown)
 
     def _apply(self, node: ast.Call, function: Value) -> Value:
-        positional, keywords, unknown = self._arguments(node)
+        passed = self._arguments(node)
         choices = list(options(function))
         results: list[tuple[Condition, Value]] = []
         alive = [
@@ -100,67 +111,52 @@ class Calls(Expressions):
             doubt = ""
             if others and not isinstance(single, Other):
                 doubt = f"`{shorten(node.func, 60)}` may also be something else here"
-            results.append(
-                (condition, self._invoke(node, single, condition, positional, keywords, unknown, doubt))
-            )
+            results.append((condition, self._invoke(node, single, passed, condition=condition, doubt=doubt)))
         if not any(isinstance(single, Symbol | Partial) for _, single in alive):
             self._escape(node)
         return either(results) if results else UNKNOWN
 
     def _invoke(
-        self,
-        node: ast.Call,
-        function: Value,
-        condition: Condition,
-        positional: list[Value],
-        keywords: Pairs,
-        unknown: str,
-        doubt: str,
+        self, node: ast.Call, function: Value, passed: Passed, *, condition: Condition, doubt: str
     ) -> Value:
         if isinstance(function, Partial):
-            return self._invoke(
-                node,
-                function.target,
-                condition,
-                [*function.positional, *positional],
-                function.keywords.merge(keywords),
-                unknown,
-                doubt,
+            more = Passed(
+                (*function.positional, *passed.positional),
+                function.keywords.merge(passed.keywords),
+                passed.unknown,
             )
+            return self._invoke(node, function.target, more, condition=condition, doubt=doubt)
         if isinstance(function, Symbol):
-            return self._call_symbol(node, function, condition, positional, keywords, unknown, doubt)
+            return self._call_symbol(node, function, passed, condition=condition, doubt=doubt)
         if isinstance(function, LocalClass):
             return Local(function.name)
         if isinstance(function, Function):
             return self.found.returned(function.name)
+        if isinstance(function, Returning):
+            return function.value
         if isinstance(function, Own):
             return Truth(("own", function.path))
         return UNKNOWN
 
     def _call_symbol(
-        self,
-        node: ast.Call,
-        symbol: Symbol,
-        condition: Condition,
-        positional: list[Value],
-        keywords: Pairs,
-        unknown: str,
-        doubt: str,
+        self, node: ast.Call, symbol: Symbol, passed: Passed, *, condition: Condition, doubt: str
     ) -> Value:
         here = [*self.path, condition]
-        passed = tuple((key, presence) for key, presence, _ in keywords.entries if consistent([*here, presence]))
-        integers = [
+        named = [(key, value) for key, _, value in passed.keywords.entries]
+        for _, value in named:
+            self._note_member(value)
+        for value in passed.positional:
+            self._note_member(value)
+        integers = tuple(
             (key, value.value)
             for key, value in (
-                *((f"#{number}", value) for number, value in enumerate(positional)),
-                *((key, value) for key, _, value in keywords.entries),
+                *((f"#{number}", value) for number, value in enumerate(passed.positional)),
+                *named,
             )
-            if isinstance(value, Constant) and isinstance(value.value, int) and not isinstance(value.value, bool)
-        ]
-        for value in (*positional, *(value for _, _, value in keywords.entries)):
-            for _, single in options(value):
-                if isinstance(single, Member):
-                    self.found.passed.add((single.enum, single.name))
+            if isinstance(value, Constant)
+            and isinstance(value.value, int)
+            and not isinstance(value.value, bool)
+        )
         self.note(
             node,
             symbol,
@@ -168,10 +164,14 @@ class Calls(Expressions):
             form="call",
             condition=condition,
             arguments=Arguments(
-                positional=len(positional),
-                keywords=passed,
-                unknown=unknown or keywords.unknown,
-                integers=tuple(integers),
+                positional=len(passed.positional),
+                keywords=tuple(
+                    (key, presence)
+                    for key, presence, _ in passed.keywords.entries
+                    if consistent([*here, presence])
+                ),
+                unknown=passed.unknown or passed.keywords.unknown,
+                integers=integers,
             ),
             doubt=doubt or self._patched(symbol),
         )
@@ -179,10 +179,19 @@ class Calls(Expressions):
             return UNKNOWN
         return Symbol(f"{symbol.path}()", symbol.via, symbol.line)
 
+    def _note_member(self, value: Value) -> None:
+        for _, single in options(value):
+            if isinstance(single, Member):
+                self.found.passed.add((single.enum, single.name))
+
     def _patched(self, symbol: Symbol) -> str:
         method = symbol.path.rpartition(".")[2]
         is_method = "()." in symbol.path
-        return f"`.{method}` is replaced elsewhere in the file" if is_method and method in self.found.patched else ""
+        return (
+            f"`.{method}` is replaced elsewhere in the file"
+            if is_method and method in self.found.patched
+            else ""
+        )
 
     # --- helpers that import by name
 
@@ -271,6 +280,19 @@ class Calls(Expressions):
         values = [self._outside(argument) for argument in node.args[:2]]
         return (values[0], values[1]) if len(values) == 2 else (UNKNOWN, UNKNOWN)
 
+    def _call_isinstance(self, node: ast.Call) -> Value | None:
+        value, kind = self._two(node)
+        answers = [(condition, is_instance(single, kind)) for condition, single in options(value)]
+        if all(answer is None for _, answer in answers):
+            return None
+        text = opaque(shorten(node))
+        return Truth(
+            some(
+                every((condition, text if answer is None else TRUE if answer else FALSE))
+                for condition, answer in answers
+            )
+        )
+
     def _call_callable(self, node: ast.Call) -> Value | None:
         if len(node.args) != 1:
             return None
@@ -335,12 +357,12 @@ class Calls(Expressions):
     _call_parse = _call_version
 
     def _call_partial(self, node: ast.Call) -> Value | None:
-        positional, keywords, unknown = self._arguments(node)
-        if not positional or unknown:
+        passed = self._arguments(node)
+        if not passed.positional or passed.unknown:
             return None
         found: list[tuple[Condition, Value]] = [
-            (condition, Partial(single, tuple(positional[1:]), keywords))
-            for condition, single in options(positional[0])
+            (condition, Partial(single, passed.positional[1:], passed.keywords))
+            for condition, single in options(passed.positional[0])
             if isinstance(single, Symbol)
         ]
         return either(found) if found else None
@@ -362,21 +384,25 @@ class Calls(Expressions):
     def _call_super(self, node: ast.Call) -> Value | None:
         info = self.found.classes.get(self.scope.cls, ClassInfo())
         bases: list[Value] = [
-            Symbol(f"{base.path}()", "attribute", base.line) for base in info.bases if isinstance(base, Symbol)
+            Symbol(f"{base.path}()", "attribute", base.line)
+            for base in info.bases
+            if isinstance(base, Symbol)
         ]
         return one_of(bases) if bases and not node.args else None
 
     # --- dictionaries and lists
 
     def _call_dict(self, node: ast.Call) -> Value | None:
-        positional, keywords, unknown = self._arguments(node)
-        if unknown or len(positional) > 1:
+        passed = self._arguments(node)
+        if passed.unknown or len(passed.positional) > 1:
             return UNKNOWN
-        start = spread(positional[0], shorten(node.args[0])) if positional else Pairs()
-        return start.merge(keywords)
+        start = spread(passed.positional[0], shorten(node.args[0])) if passed.positional else Pairs()
+        return start.merge(passed.keywords)
 
     def _call_copy(self, node: ast.Call) -> Value | None:
-        value = self.value(node.func.value) if isinstance(node.func, ast.Attribute) and not node.args else None
+        value = (
+            self.value(node.func.value) if isinstance(node.func, ast.Attribute) and not node.args else None
+        )
         return value if isinstance(value, Pairs | Container) else None
 
     def _on_target(self, node: ast.Call) -> tuple[ast.expr, Value] | None:
@@ -453,3 +479,14 @@ class Calls(Expressions):
                     self.scope.names[argument.id] = Pairs(
                         value.entries, value.unknown or f"what {shorten(node.func, 40)} adds"
                     )
+
+
+def is_instance(value: Value, kind: Value) -> bool | None:
+    """Whether a value is an instance of a class, where both are known; subclasses of the file stay open."""
+    if isinstance(kind, LocalClass):
+        if isinstance(value, Local):
+            return True if value.name == kind.name else None
+        return False if isinstance(value, Symbol) and value.path.endswith("()") else None
+    if isinstance(kind, Symbol) and isinstance(value, Symbol) and value.path.endswith("()"):
+        return True if value.path == f"{kind.path}()" else None
+    return None

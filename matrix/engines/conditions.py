@@ -41,10 +41,13 @@ def opaque(text: str) -> Condition:
 
 def negate(condition: Condition) -> Condition:
     """The condition's opposite."""
-    if condition[0] == "not":
+    word = condition[0]
+    if word == "not":
         inner: Condition = condition[1]
         return inner
-    return {"true": FALSE, "false": TRUE}.get(condition[0], ("not", condition))
+    if word == "true":
+        return FALSE
+    return TRUE if word == "false" else ("not", condition)
 
 
 def every(conditions: Iterable[Condition]) -> Condition:
@@ -62,13 +65,14 @@ def _combine(
 ) -> Condition:
     terms: dict[Condition, None] = {}
     for condition in conditions:
+        if condition == neutral:
+            continue
         if condition == absorbing:
             return absorbing
         for term in condition[1:] if condition[0] == word else (condition,):
-            if negate(term) in terms:
+            if terms and negate(term) in terms:
                 return absorbing
-            if term != neutral:
-                terms[term] = None
+            terms[term] = None
     if not terms:
         return neutral
     if len(terms) > _MAX_TERMS:
@@ -83,7 +87,9 @@ def terms(condition: Condition) -> tuple[Condition, ...]:
 
 def consistent(conditions: Iterable[Condition]) -> bool:
     """Whether all may hold at once, as far as equal texts tell."""
-    held = [term for condition in conditions for term in terms(condition)]
+    held = [term for condition in conditions if condition != TRUE for term in terms(condition)]
+    if len(held) < 2:
+        return FALSE not in held
     known = set(held)
 
     def answer(term: Condition) -> bool | None:
@@ -107,7 +113,7 @@ def decide(condition: Condition, answer: Callable[[Condition], bool | None]) -> 
         return None if inner is None else not inner
     if word in {"and", "or"}:
         values = {decide(part, answer) for part in condition[1:]}
-        decisive = word == "or"
+        decisive: bool = word == "or"
         if decisive in values:
             return decisive
         return None if None in values else not decisive

@@ -32,6 +32,19 @@ class Lazy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Decorator:
+    """What a decorator of the provider adds to a function.
+
+    Attributes:
+        keywords: what it takes for itself before the function sees the call.
+        attributes: callables that it sets on the function, with their parameters; `name=` has a default.
+    """
+
+    keywords: tuple[str, ...] = ()
+    attributes: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Engine:
     """One engine.
 
@@ -47,6 +60,7 @@ class Engine:
         pin_checks: functions called with (distribution, version) that enforce a pin at run time.
         mirrors: names of the provider's enums that engines copy.
         integers: parameter name to the enum whose integers it takes.
+        decorators: what the provider's decorators add to functions.
     """
 
     name: str
@@ -60,6 +74,7 @@ class Engine:
     pin_checks: tuple[str, ...] = ()
     mirrors: tuple[str, ...] = ()
     integers: dict[str, str] = field(default_factory=dict)
+    decorators: dict[str, Decorator] = field(default_factory=dict)
 
     @property
     def helpers(self) -> dict[str, Lazy]:
@@ -120,4 +135,8 @@ def _engine(name: str, own: dict[str, Any]) -> Engine:
         pin_checks=(*common["pin_checks"], *own.get("pin_checks", ())),
         mirrors=tuple(common["mirrors"]),
         integers=common["integers"],
+        decorators={
+            name: Decorator(keywords=tuple(added.get("keywords", ())), attributes=added.get("attributes", {}))
+            for name, added in common["decorators"].items()
+        },
     )

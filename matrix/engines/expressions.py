@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from matrix.engines.conditions import (
@@ -18,7 +19,7 @@ from matrix.engines.conditions import (
     release_part,
     some,
 )
-from matrix.engines.scopes import Findings, Frame, Scope, shorten
+from matrix.engines.scopes import Findings, Frame, Scope, dotted, shorten
 from matrix.engines.uses import Arguments, Use, is_private
 from matrix.engines.values import (
     UNKNOWN,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
 _OPERATORS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 _CONTAINERS = {"List", "list", "Sequence", "Iterable", "Tuple", "tuple", "Dict", "dict", "Mapping", "Set"}
+_PRIVATE_OF_INSTANCE = re.compile(r"\(\)\._[a-z]\w*$")
 _TRANSPARENT = {"Optional", "Union", "Annotated", "Final", "ClassVar"}
 
 
@@ -139,14 +141,9 @@ class Expressions:
         """The value of an expression."""
         if node is None:
             return UNKNOWN
-        handler = getattr(self, f"_{type(node).__name__.lower()}", None)
-        if handler is not None:
-            result: _Value = handler(node)
-            return result
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr):
-                self.value(child)
-        return UNKNOWN
+        handler = getattr(self, f"_{type(node).__name__.lower()}", self._plain)
+        result: _Value = handler(node)
+        return result
 
     def test(self, node: ast.expr) -> Condition:
         """The condition under which an expression is true."""
@@ -211,25 +208,29 @@ class Expressions:
     def _attribute(self, node: ast.Attribute) -> Value:
         base = self.value(node.value)
         result = self.attribute(node, base, node.attr)
-        if isinstance(result, Member) and not isinstance(base, Member):
-            self.found.members.setdefault((result.enum, result.name), set()).add(node.lineno)
         if isinstance(node.ctx, ast.Load) and not self.inside_call:
             self._note_read(node, result)
         return result
 
     def _note_read(self, node: ast.Attribute, value: Value) -> None:
-        for condition, single in options(value):
-            if isinstance(single, Symbol) and "()" not in single.path:
+        choices = list(options(value))
+        doubt = f"`{shorten(node, 60)}` may also be something else here" if len(choices) > 1 else ""
+        for condition, single in choices:
+            if not isinstance(single, Symbol):
+                continue
+            if "()" not in single.path or (
+                single.path.count("()") == 1 and _PRIVATE_OF_INSTANCE.search(single.path)
+            ):
                 self.need(has(single.path), "AttributeError")
-                self.note(node, single, kind="import", form="attribute", condition=condition)
+                self.note(node, single, kind="import", form="attribute", condition=condition, doubt=doubt)
 
     def attribute(self, node: ast.Attribute, base: Value, name: str) -> Value:
         """What `base.name` stands for."""
-        results: list[tuple[Condition, Value]] = []
-        key = f"{shorten(node.value)}.{name}"
-        local = self.scope.find(key)
+        path = dotted(node.value)
+        local = self.scope.find(f"{path}.{name}") if path else None
         if local is not None:
             return local
+        results: list[tuple[Condition, Value]] = []
         for condition, single in options(base):
             results.append((condition, self._single_attribute(single, name)))
         return either(results)
@@ -273,6 +274,8 @@ class Expressions:
 
     def own(self, module: str, name: str) -> Value:
         """A name of another file of the engine, where an earlier reading found out what it is."""
+        if name in self.engine.mirrors:
+            return Mirror(name)
         self.found.own_imports.add(f"{module}:{name}")
         known = self.exports.get(module, {})
         return known.get(name, Own(f"{module}:{name}"))
@@ -358,9 +361,7 @@ class Expressions:
     def _joinedstr(self, node: ast.JoinedStr) -> Value:
         return self._plain(node)
 
-    def _comprehension(
-        self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
-    ) -> None:
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
         for part in node.generators:
             self.bind(part.target, element(self.value(part.iter)))
             for condition in part.ifs:
@@ -372,9 +373,7 @@ class Expressions:
 
     def _inner(self) -> Scope:
         outer = self.scope
-        self.scope = Scope(
-            parent=outer, qualname=outer.qualname, cls=outer.cls, self_name=outer.self_name
-        )
+        self.scope = Scope(parent=outer, qualname=outer.qualname, cls=outer.cls, self_name=outer.self_name)
         return outer
 
     def _listcomp(self, node: ast.ListComp) -> Value:
@@ -488,8 +487,11 @@ def spread(value: Value, text: str) -> Pairs:
         for condition, single in value.options:
             part = spread(single, text) if single != Constant(None) else Pairs()
             placed = Pairs(tuple((k, every((condition, c)), v) for k, c, v in part.entries), part.unknown)
-            result = placed if result is None else Pairs(result.entries + placed.entries,
-                                                         result.unknown or placed.unknown)
+            result = (
+                placed
+                if result is None
+                else Pairs(result.entries + placed.entries, result.unknown or placed.unknown)
+            )
         return result or Pairs()
     return Pairs(unknown=f"**{text}")
 
@@ -501,4 +503,3 @@ def _version_text(value: Value) -> str:
     if isinstance(value, Row) and all(isinstance(item, Constant) for item in value.elements):
         return ".".join(str(item.value) for item in value.elements if isinstance(item, Constant))
     return ""
-

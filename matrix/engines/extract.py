@@ -21,8 +21,9 @@ from matrix.engines.values import (
     Constant,
     Either,
     Function,
-    Mirror,
+    Pairs,
     Release,
+    Returning,
     Symbol,
     Truth,
     Value,
@@ -45,7 +46,6 @@ class FileFacts:
         exports: names of the module that lead into FlashInfer, as JSON.
         probes: functions of the module that test the release: name to what makes them true.
         mirrors: copied enums: name to member to (integer, line).
-        references: for `Enum.Member` of a copied enum, the lines that name it.
         passed: `Enum.Member` that goes straight into a call of FlashInfer.
         pins: versions that the code itself demands, with their lines.
         needs: `module:name` of other files of the engine that this one imports.
@@ -56,7 +56,6 @@ class FileFacts:
     exports: dict[str, Any] = field(default_factory=dict)
     probes: dict[str, Condition] = field(default_factory=dict)
     mirrors: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
-    references: dict[str, list[int]] = field(default_factory=dict)
     passed: tuple[str, ...] = ()
     pins: tuple[tuple[str, int], ...] = ()
     needs: tuple[str, ...] = ()
@@ -80,7 +79,6 @@ class FileFacts:
                 enum: {name: (value[0], value[1]) for name, value in members.items()}
                 for enum, members in data.get("mirrors", {}).items()
             },
-            references=data.get("references", {}),
             passed=tuple(data.get("passed", ())),
             pins=tuple((pin[0], pin[1]) for pin in data.get("pins", ())),
             needs=tuple(data.get("needs", ())),
@@ -128,10 +126,11 @@ def read_file(
         reader.read(tree)
     except RecursionError:
         return FileFacts(problem="nested too deeply to be read")
-    return _facts(reader.found, reader.scope, tree, engine)
+    pins = _pins(tree, engine) if any(name.encode() in source for name in engine.pin_checks) else ()
+    return _facts(reader.found, reader.scope, pins)
 
 
-def _facts(found: Findings, scope: Scope, tree: ast.Module, engine: Engine) -> FileFacts:
+def _facts(found: Findings, scope: Scope, pins: tuple[tuple[str, int], ...]) -> FileFacts:
     exports: dict[str, Any] = {}
     probes: dict[str, Condition] = {}
     for name, value in scope.names.items():
@@ -139,6 +138,9 @@ def _facts(found: Findings, scope: Scope, tree: ast.Module, engine: Engine) -> F
             condition = truth(found.returned(value.name), value.name)
             if about_release(condition):
                 probes[name] = condition
+            returned = found.returned(value.name)
+            if leads_into_provider(returned) or (isinstance(returned, Pairs) and not returned.unknown):
+                exports[name] = ["returns", value_to_json(returned)]
         elif "." not in name and leads_into_provider(value):
             exports[name] = value_to_json(value)
     return FileFacts(
@@ -146,9 +148,8 @@ def _facts(found: Findings, scope: Scope, tree: ast.Module, engine: Engine) -> F
         exports=exports,
         probes=probes,
         mirrors=found.mirrors,
-        references={f"{enum}.{name}": sorted(lines) for (enum, name), lines in found.members.items()},
         passed=tuple(sorted(f"{enum}.{name}" for enum, name in found.passed)),
-        pins=_pins(tree, engine),
+        pins=pins,
         needs=tuple(sorted(found.own_imports)),
     )
 
@@ -168,7 +169,7 @@ def _pins(tree: ast.Module, engine: Engine) -> tuple[tuple[str, int], ...]:
 def leads_into_provider(value: Value) -> bool:
     """Whether a name is worth telling other files of the engine about."""
     return any(
-        isinstance(single, Symbol | Mirror | Release)
+        isinstance(single, Symbol | Release)
         or (isinstance(single, Truth) and asks_release(single.condition))
         or (isinstance(single, Constant) and asks_release(condition))
         for condition, single in options(value)
@@ -181,10 +182,11 @@ def value_to_json(value: Value) -> Any:
         return ["either", [[condition, value_to_json(single)] for condition, single in value.options]]
     if isinstance(value, Symbol):
         return ["symbol", value.path, value.via, value.rescue]
+    if isinstance(value, Pairs):
+        entries = [[key, condition, value_to_json(item)] for key, condition, item in value.entries]
+        return ["pairs", entries, value.unknown]
     if isinstance(value, Truth):
         return ["truth", value.condition]
-    if isinstance(value, Mirror):
-        return ["mirror", value.enum]
     if isinstance(value, Release):
         return ["release"]
     if isinstance(value, Constant):
@@ -199,13 +201,17 @@ def value_from_json(data: Any) -> Value:
         return Either(tuple((from_json(condition), value_from_json(single)) for condition, single in rest[0]))
     if word == "symbol":
         return Symbol(rest[0], rest[1], 0, rest[2])
+    if word == "pairs":
+        entries = tuple(
+            (key, from_json(condition), value_from_json(item)) for key, condition, item in rest[0]
+        )
+        return Pairs(entries, rest[1])
+    if word == "returns":
+        return Returning(value_from_json(rest[0]))
     if word == "truth":
         return Truth(from_json(rest[0]))
-    if word == "mirror":
-        return Mirror(rest[0])
     if word == "release":
         return Release()
     if word == "constant":
         return Constant(rest[0])
     return UNKNOWN
-

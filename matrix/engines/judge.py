@@ -2,309 +2,269 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from packaging.version import InvalidVersion, Version
 
 from matrix.engines.binding import Misfit, bind, shifted
-from matrix.engines.conditions import Condition, atoms, decide, describe
-from matrix.engines.uses import is_private
+from matrix.engines.conditions import TRUE, Condition, atoms, decide, describe, terms
+from matrix.engines.integers import judge_literals, judge_mirror
+from matrix.engines.verdict import CallVerdict, Judgement
 
 if TYPE_CHECKING:
     from matrix.engines.config import Engine
-    from matrix.engines.provider import Found, Parameter, Provider
+    from matrix.engines.provider import Found, Provider
+    from matrix.engines.release import EngineRelease
     from matrix.engines.uses import Guard, Use
 
-
-class CallVerdict(str, Enum):
-    """What a release makes of a use."""
-
-    BOUND = "bound"
-    GUARDED = "guarded"
-    SHIFTED = "shifted"
-    BROKEN_IMPORT = "broken at import"
-    BROKEN_CALL = "broken at call"
-    NOT_CHECKABLE = "not checkable"
+_IMPORTING = {"from", "module", "star"}
 
 
-BROKEN = frozenset({CallVerdict.BROKEN_IMPORT, CallVerdict.BROKEN_CALL})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judgement:
-    """A verdict with what a maintainer needs to act on it.
-
-    Attributes:
-        verdict: the verdict.
-        cls: the class of the break (`removed-symbol`, `removed-parameter`, ...); empty where nothing broke.
-        name: the parameter, member or symbol that it is about.
-        reason: one sentence.
-        guard: what catches it, and what the engine falls back to.
-        there: file and line in FlashInfer.
-        needs: packages without which the symbol is absent even there.
-        alarming: whether it counts as a break of the engine: not for a shifted integer that nobody passes on.
-    """
-
-    verdict: CallVerdict
-    cls: str = ""
-    name: str = ""
-    reason: str = ""
-    guard: str = ""
-    there: str = ""
-    needs: tuple[str, ...] = ()
-    alarming: bool = field(default=False)
-
-
-def judge(use: Use, provider: Provider, engine: Engine, reference: Provider | None = None) -> Judgement | None:
-    """The verdict of a use; None where it turns out not to be about FlashInfer at all.
+class Judge:
+    """Judges an engine's uses on one release.
 
     Args:
-        use: what the engine does.
         provider: the release in question.
         engine: the engine's rules.
-        reference: the release that the engine was written for, by which shifts are recognised.
+        reference: the release that the engine was written for, by which shifts are recognised; None where the
+            engine does not say.
+        probes: functions of the engine that ask the release for something, see `EngineRelease.probes`.
     """
-    if use.form == "mirror":
-        return _mirrored(use, provider, reference)
-    reached = decide(use.condition, lambda atom: holds(atom, provider))
-    found = provider.find(use.symbol)
-    if found is None:
-        return _missing(use, provider, reference, reached=reached)
-    if found.kind == "unknown" and found.why == "result":
-        return None
-    if use.kind != "call":
-        return _read(use, found, provider, reference)
-    if found.kind in {"unknown", "value"} or found.parameters is None:
-        why = found.why or f"`{use.symbol}` is not a function or class in the source"
-        return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=why, there=found.place, needs=found.needs)
-    return _called(use, found, provider, engine, reference, reached=reached)
 
+    def __init__(
+        self,
+        provider: Provider,
+        engine: Engine,
+        reference: Provider | None = None,
+        probes: tuple[tuple[str, Condition], ...] = (),
+    ) -> None:
+        self.provider, self.engine, self.reference = provider, engine, reference
+        self.failing = [
+            (name, [atom for atom in atoms(condition) if self.holds(atom) is False])
+            for name, condition in probes
+            if decide(condition, self.holds) is False
+        ]
 
-def holds(atom: Condition, provider: Provider) -> bool | None:
-    """Whether a condition on the release holds there."""
-    word, *rest = atom
-    if word == "has":
-        found = provider.find(rest[0])
-        return None if found is not None and found.kind == "unknown" else found is not None
-    if word == "accepts":
-        found = provider.find(rest[0])
+    def all(self, release: EngineRelease) -> list[tuple[Use, Judgement]]:
+        """Every use of an engine release that is about FlashInfer, with its verdict."""
+        judged = ((use, self.judge(use)) for use in release.uses)
+        return [(use, judgement) for use, judgement in judged if judgement is not None]
+
+    def judge(self, use: Use) -> Judgement | None:
+        """The verdict of a use; None where it turns out not to be about FlashInfer at all."""
+        if use.form == "mirror":
+            return judge_mirror(use, self.provider)
+        found = self.provider.find(use.symbol)
         if found is None:
-            return False
-        if found.parameters is None:
+            return self._missing(use)
+        if found.kind == "unknown" and found.why == "result":
             return None
-        return any(name == rest[1] for name, _, _ in found.parameters)
-    if word == "version":
-        try:
-            have, limit = Version(provider.release), Version(rest[1])
-        except InvalidVersion:
+        if use.kind == "call":
+            return self._call(use, found)
+        if use.form == "star":
+            return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason="`import *` takes whatever is there")
+        return _bound(found, found.why if found.kind == "unknown" else "")
+
+    def holds(self, atom: Condition) -> bool | None:
+        """Whether a condition on the release holds there; None where that is not known."""
+        word, *rest = atom
+        if word == "version":
+            return _compare(self.provider.release, *rest)
+        if word not in {"has", "accepts"}:
             return None
-        compared = {"<": have < limit, "<=": have <= limit, ">": have > limit, ">=": have >= limit,
-                    "==": have == limit, "!=": have != limit}
-        return compared.get(rest[0])
-    return None
+        found = self.provider.find(rest[0])
+        if found is not None and (
+            found.kind == "unknown" or (word == "accepts" and found.parameters is None)
+        ):
+            return None
+        if word == "has" or found is None:
+            return found is not None
+        return any(name == rest[1] for name, _, _ in found.parameters or ())
+
+    # --- a symbol that the release lacks
+
+    def _missing(self, use: Use) -> Judgement | None:
+        known = self.reference.find(use.symbol) if self.reference else None
+        if "()" in use.symbol:
+            root = use.symbol.partition("()")[0]
+            if self.provider.find(root) is None or (
+                known and known.kind == "unknown" and known.why == "result"
+            ):
+                return None  # what makes the object is missing, and is judged for itself
+            if use.doubt and self.reference and known is None:
+                return None  # the release that the engine wants lacks it too: the object is the other one
+        common: dict[str, Any] = {
+            "cls": {"member": "enum-member-removed", "module": "module-gone"}.get(
+                known.kind if known else "", "removed-symbol"
+            ),
+            "name": use.symbol.rpartition(".")[2].removesuffix("()"),
+            "there": f"{known.place} in {self.reference.release}" if known and self.reference else "",
+        }
+        what = self.provider.missing(use.symbol)
+        by_import = use.form in _IMPORTING or (
+            use.kind == "call" and use.via == "import" and "()" not in use.symbol
+        )
+        error = "ImportError" if by_import else "AttributeError"
+        guard = self._guard(use, error) or self._probed(use.symbol)
+        if not guard and (use.rescue or use.form == "lazy"):
+            guard = f"the lazy helper then uses {use.rescue}" if use.rescue else "looked up when it is called"
+        if guard:
+            return Judgement(verdict=CallVerdict.GUARDED, reason=what, guard=guard, **common)
+        if use.doubt:
+            return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{what}, but {use.doubt}", **common)
+        at_import = by_import or (use.form == "attribute" and use.level == "module")
+        again = next(
+            (f"; caught in line {guard.line}, and raised again" for guard in use.guards if guard.raises), ""
+        )
+        return Judgement(
+            verdict=CallVerdict.BROKEN_IMPORT if at_import else CallVerdict.BROKEN_CALL,
+            reason=f"{error}: {what}{again}",
+            alarming=True,
+            **common,
+        )
+
+    def _guard(self, use: Use, error: str) -> str:
+        """What keeps an error from happening or ends it; empty where nothing does."""
+        closed = [describe(term) for term in terms(use.condition) if decide(term, self.holds) is False]
+        if closed:
+            return f"not reached, as this is false: {' and '.join(closed)}"
+        rescue = next((guard for guard in use.guards if guard.rescues(error)), None)
+        return _caught(rescue) if rescue else ""
+
+    def _probed(self, symbol: str, parameter: str = "") -> str:
+        """A function of the engine that asks for just this beforehand, and gets a no."""
+        for name, atoms_failing in self.failing:
+            for atom in atoms_failing:
+                same = atom[1] == symbol or self._same(atom[1], symbol)
+                if same and (atom[0] == "has" if not parameter else atom[2:] == (parameter,)):
+                    return f"asked for beforehand by {name}, which is false there"
+        return ""
+
+    def _same(self, first: str, second: str) -> bool:
+        for place in (self.provider, self.reference):
+            one, two = (place.find(path) if place else None for path in (first, second))
+            if one is not None and two is not None and one.qualname:
+                return one.qualname == two.qualname
+        return False
+
+    # --- a call
+
+    def _call(self, use: Use, found: Found) -> Judgement:
+        assert use.arguments is not None
+        if found.kind in {"unknown", "value", "module"} or found.parameters is None:
+            why = found.why or f"`{use.symbol}` is not a function or class in the source"
+            return Judgement(
+                verdict=CallVerdict.NOT_CHECKABLE, reason=why, there=found.place, needs=found.needs
+            )
+        decided = [(name, decide(condition, self.holds)) for name, condition in use.arguments.keywords]
+        misfits = bind(
+            found.parameters,
+            use.arguments.positional,
+            [name for name, passed in decided if passed],
+            maybe=[name for name, passed in decided if passed is None],
+            partly=bool(use.arguments.unknown),
+        )
+        if misfits:
+            return self._misfit(use, found, misfits)
+        before = self.reference.find(use.symbol) if self.reference else None
+        if before is not None and before.parameters is not None and self.reference is not None:
+            changed = self._shift(use, found, before) or judge_literals(
+                use,
+                found,
+                before.parameters,
+                provider=self.provider,
+                reference=self.reference,
+                engine=self.engine,
+            )
+            if changed is not None:
+                return changed
+        if use.arguments.unknown:
+            return Judgement(
+                verdict=CallVerdict.NOT_CHECKABLE,
+                reason=f"passes on {use.arguments.unknown}, which the source does not show",
+                there=found.place,
+                needs=found.needs,
+            )
+        return _bound(found)
+
+    def _shift(self, use: Use, found: Found, before: Found) -> Judgement | None:
+        assert use.arguments is not None
+        assert self.reference is not None
+        moved = shifted(before.parameters or (), found.parameters or (), use.arguments.positional)
+        if not moved:
+            return None
+        position, old, new = moved[0]
+        several = f" ({len(moved)} arguments shift)" if len(moved) > 1 else ""
+        guard = self._guard(use, "TypeError")
+        return Judgement(
+            verdict=CallVerdict.GUARDED if guard.startswith("not reached") else CallVerdict.SHIFTED,
+            cls="inserted-parameter",
+            name=new,
+            reason=f"argument {position + 1} of {_called(use)}() is `{old}` in {self.reference.release} "
+            f"and `{new}` here{several}",
+            guard=guard if guard.startswith("not reached") else "",
+            there=found.place,
+            needs=found.needs,
+            alarming=not guard.startswith("not reached"),
+        )
+
+    def _misfit(self, use: Use, found: Found, misfits: list[Misfit]) -> Judgement:
+        assert use.arguments is not None
+        first = misfits[0]
+        before = self.reference.find(use.symbol) if self.reference else None
+        cls, hint = _class_of(first, found, before)
+        said = "; ".join(dict.fromkeys(misfit.describe(_called(use)) for misfit in misfits))
+        reason = f"TypeError: {said}{hint}"
+        branch = next((condition for name, condition in use.arguments.keywords if name == first.name), TRUE)
+        if branch != TRUE:
+            reason += f", where {describe(branch)}"
+        common: dict[str, Any] = {"cls": cls, "name": first.name, "there": found.place, "needs": found.needs}
+        guard = self._guard(use, "TypeError") or self._probed(use.symbol, first.name)
+        if guard:
+            return Judgement(verdict=CallVerdict.GUARDED, reason=reason, guard=guard, **common)
+        if use.doubt:
+            return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{reason}; but {use.doubt}", **common)
+        return Judgement(verdict=CallVerdict.BROKEN_CALL, reason=reason, alarming=True, **common)
 
 
-def _rescue(use: Use, exception: str) -> Guard | None:
-    """The handler that ends an exception, the innermost first; one that raises again passes it outwards."""
-    return next((guard for guard in use.guards if guard.rescues(exception)), None)
+def _bound(found: Found, why: str = "") -> Judgement:
+    reason = why or (f"needs {', '.join(found.needs)}" if found.needs else "")
+    return Judgement(verdict=CallVerdict.BOUND, reason=reason, there=found.place, needs=found.needs)
 
 
-def _gate(use: Use, provider: Provider) -> str:
-    """The tests on the release that keep the line from being reached."""
-    failing = [
-        describe(part)
-        for part in (use.condition[1:] if use.condition[0] == "and" else (use.condition,))
-        if decide(part, lambda atom: holds(atom, provider)) is False
-    ]
-    return f"not reached: needs {' and '.join(failing)}"
-
-
-def _missing(use: Use, provider: Provider, reference: Provider | None, *, reached: bool | None) -> Judgement:
-    what = provider.missing(use.symbol)
-    name = use.symbol.rpartition(".")[2].removesuffix("()")
-    known = reference.find(use.symbol) if reference else None
-    there = f"{known.place} in {reference.release}" if known and reference else ""
-    cls = "removed-symbol"
-    if known is not None and known.kind == "member":
-        cls = "enum-member-removed"
-    elif known is not None and known.kind == "module":
-        cls = "removed-module"
-    if reached is False:
-        return Judgement(verdict=CallVerdict.GUARDED, cls=cls, name=name, reason=what, guard=_gate(use, provider), there=there)
-    by_import = use.form in {"from", "module", "star"} or (use.kind == "call" and use.via == "import")
-    rescue = _rescue(use, "ImportError" if by_import else "AttributeError")
-    if rescue is not None:
-        return Judgement(verdict=CallVerdict.GUARDED, cls=cls, name=name, reason=what, guard=_caught(rescue), there=there)
-    if use.rescue or use.form == "lazy":
-        fallback = f"the lazy helper then uses {use.rescue}" if use.rescue else "resolved only when it is called"
-        return Judgement(verdict=CallVerdict.GUARDED, cls=cls, name=name, reason=what, guard=fallback, there=there)
-    if use.doubt:
-        return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{what}, but {use.doubt}", there=there)
-    at_import = by_import or (use.form == "attribute" and use.level == "module")
-    verdict = CallVerdict.BROKEN_IMPORT if at_import else CallVerdict.BROKEN_CALL
-    error = "ImportError" if by_import else "AttributeError"
-    again = next((guard for guard in use.guards if guard.raises), None)
-    reason = f"{error}: {what}"
-    if again is not None:
-        reason += f"; caught in line {again.line}, which raises again"
-    return Judgement(verdict=verdict, cls=cls, name=name, reason=reason, there=there, alarming=True)
+def _called(use: Use) -> str:
+    return use.symbol.replace("()", "").rpartition(".")[2]
 
 
 def _caught(guard: Guard) -> str:
     return f"`except {', '.join(guard.catches)}` in line {guard.line}: {guard.does}"
 
 
-def _read(use: Use, found: Found, provider: Provider, reference: Provider | None) -> Judgement:
-    reason = f"needs {', '.join(found.needs)}" if found.needs else ""
-    if use.form == "star":
-        return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason="`import *` takes whatever is there")
-    if found.kind == "unknown":
-        return Judgement(verdict=CallVerdict.BOUND, reason=found.why, there=found.place, needs=found.needs)
-    del provider, reference
-    return Judgement(verdict=CallVerdict.BOUND, reason=reason, there=found.place, needs=found.needs)
-
-
-def _called(
-    use: Use, found: Found, provider: Provider, engine: Engine, reference: Provider | None, *, reached: bool | None
-) -> Judgement:
-    assert use.arguments is not None
-    assert found.parameters is not None
-    arguments = use.arguments
-    certain, maybe = [], []
-    for name, condition in arguments.keywords:
-        value = decide(condition, lambda atom: holds(atom, provider))
-        if value is not False:
-            (certain if value else maybe).append(name)
-    misfits = bind(found.parameters, arguments.positional, certain, maybe=maybe, partly=bool(arguments.unknown))
-    called = use.symbol.replace("()", "").rpartition(".")[2]
-    if misfits:
-        return _misfit(use, found, misfits, called, provider, reference, reached=reached)
-    before = reference.find(use.symbol) if reference else None
-    if before is not None and before.parameters is not None and reached is not False:
-        moved = shifted(before.parameters, found.parameters, arguments.positional)
-        if moved and reference:
-            position, old, new = moved[0]
-            reason = (
-                f"argument {position + 1} of {called}() was `{old}` in {reference.release} and is `{new}` here"
-                f"{f' ({len(moved)} arguments shift)' if len(moved) > 1 else ''}"
-            )
-            return Judgement(verdict=CallVerdict.SHIFTED, cls="inserted-parameter", name=new, reason=reason,
-                             there=found.place, needs=found.needs, alarming=True)
-        changed = _integers(use, found, before, provider, engine, reference)
-        if changed is not None:
-            return changed
-    if arguments.unknown:
-        return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"passes on {arguments.unknown}, which the file does not show",
-                         there=found.place, needs=found.needs)
-    reason = f"needs {', '.join(found.needs)}" if found.needs else ""
-    return Judgement(verdict=CallVerdict.BOUND, reason=reason, there=found.place, needs=found.needs)
-
-
-def _misfit(
-    use: Use,
-    found: Found,
-    misfits: list[Misfit],
-    called: str,
-    provider: Provider,
-    reference: Provider | None,
-    *,
-    reached: bool | None,
-) -> Judgement:
-    first = misfits[0]
-    before = reference.find(use.symbol) if reference else None
-    cls, hint = _class_of(first, found, before)
-    reason = f"TypeError: {'; '.join(dict.fromkeys(misfit.describe(called) for misfit in misfits))}"
-    if hint:
-        reason += f" ({hint})"
-    if use.under and any(condition != ("true",) for name, condition in (use.arguments.keywords if use.arguments else ()) if name == first.name):
-        reason += ", on a branch"
-    common: dict[str, Any] = {"cls": cls, "name": first.name, "reason": reason, "there": found.place, "needs": found.needs}
-    if reached is False:
-        return Judgement(verdict=CallVerdict.GUARDED, guard=_gate(use, provider), **common)
-    rescue = _rescue(use, "TypeError")
-    if rescue is not None:
-        return Judgement(verdict=CallVerdict.GUARDED, guard=_caught(rescue), **common)
-    if use.doubt:
-        common["reason"] = f"{reason}; but {use.doubt}"
-        return Judgement(verdict=CallVerdict.NOT_CHECKABLE, **common)
-    return Judgement(verdict=CallVerdict.BROKEN_CALL, alarming=True, **common)
+def _compare(release: str, sign: str, limit: str) -> bool | None:
+    try:
+        have, want = Version(release), Version(limit)
+    except InvalidVersion:
+        return None
+    return {
+        "<": have < want,
+        "<=": have <= want,
+        ">": have > want,
+        ">=": have >= want,
+        "==": have == want,
+        "!=": have != want,
+    }.get(sign)
 
 
 def _class_of(misfit: Misfit, found: Found, before: Found | None) -> tuple[str, str]:
     """The class of break, and what became of the parameter where that can be seen."""
-    assert found.parameters is not None
     if misfit.problem == "unexpected":
-        old = before.parameters if before and before.parameters is not None else ()
-        position = next((number for number, item in enumerate(old) if item[0] == misfit.name), None)
-        names = [item[0] for item in found.parameters]
-        if position is not None and position < len(names) and names[position] not in {item[0] for item in old}:
-            return "renamed-parameter", f"the slot is called `{names[position]}` there"
+        old = [name for name, _, _ in (before.parameters if before and before.parameters else ())]
+        new = [name for name, _, _ in found.parameters or ()]
+        position = old.index(misfit.name) if misfit.name in old else len(new)
+        if position < len(new) and new[position] not in old:
+            return "renamed-parameter", f" (its slot is called `{new[position]}` there)"
         return "removed-parameter", ""
     if misfit.problem == "required":
-        return "made-required", ""
-    if misfit.problem == "twice":
-        return "inserted-parameter", ""
-    return "kind-changed", ""
-
-
-def _integers(
-    use: Use, found: Found, before: Found, provider: Provider, engine: Engine, reference: Provider | None
-) -> Judgement | None:
-    """A literal integer that stands for an enum's member, which may be another one here."""
-    assert use.arguments is not None
-    assert found.parameters is not None
-    for key, value in use.arguments.integers:
-        name = _parameter_name(key, before.parameters or ())
-        enum = engine.integers.get(name or "")
-        if enum is None or reference is None:
-            continue
-        old, new = (_meaning(place, enum, value) for place in (reference, provider))
-        if old and old != new:
-            what = f"`{new}`" if new else "no member"
-            reason = f"{name}={value} was {enum}.{old} in {reference.release} and is {what} here"
-            return Judgement(verdict=CallVerdict.SHIFTED, cls="enum-member-renumbered", name=old, reason=reason,
-                             there=found.place, alarming=True)
-    return None
-
-
-def _parameter_name(key: str, parameters: tuple[Parameter, ...]) -> str | None:
-    if not key.startswith("#"):
-        return key
-    position = int(key[1:])
-    return parameters[position][0] if position < len(parameters) else None
-
-
-def _meaning(provider: Provider, enum: str, value: int) -> str | None:
-    found = provider.enums(enum)
-    return next((name for name, number in found.members if number == value), None) if found else None
-
-
-def _mirrored(use: Use, provider: Provider, reference: Provider | None) -> Judgement | None:
-    """A copied enum's member against FlashInfer's own."""
-    assert use.member is not None
-    name, value = use.member
-    found = provider.enums(use.symbol)
-    if found is None:
-        return Judgement(verdict=CallVerdict.NOT_CHECKABLE, cls="removed-symbol", name=name,
-                         reason=f"FlashInfer has no enum {use.symbol} there to compare with")
-    del reference
-    members = dict(found.members)
-    meaning = next((member for member, number in members.items() if number == value), None)
-    if name not in members and meaning is None:
-        return Judgement(verdict=CallVerdict.BOUND, name=name, there=found.place,
-                         reason="the engine's own member: FlashInfer has neither its name nor its value")
-    if meaning == name:
-        return Judgement(verdict=CallVerdict.BOUND, name=name, there=found.place)
-    where = f"is {members[name]} there" if name in members else "does not exist there"
-    says = f"{value} means {meaning}" if meaning else f"{value} means nothing"
-    passed = "passed to FlashInfer" if use.used else (
-        f"not seen to be passed to FlashInfer ({len(use.references)} references)" if use.references else "not used"
-    )
-    return Judgement(verdict=CallVerdict.SHIFTED, cls="enum-member-renumbered", name=name, there=found.place,
-                     reason=f"the copy has {use.symbol}.{name} = {value}; FlashInfer's {where}, and {says}; {passed}",
-                     alarming=use.used)
-
-
-__all__ = ["BROKEN", "CallVerdict", "Judgement", "atoms", "holds", "is_private", "judge"]
+        known = before is not None and any(name == misfit.name for name, _, _ in before.parameters or ())
+        return "required-parameter" if known else "new-required-parameter", ""
+    return "inserted-parameter" if misfit.problem == "twice" else "parameter-kind-changed", ""

@@ -71,7 +71,9 @@ def read_pins(
     """
     names = {canonicalize_name(name) for name in engine.provider_distributions}
     found = [(text, where) for text, where, name in _requirements(tree, root) if name in names and text]
-    specifier, where = min(found, key=lambda pair: (not pair[0].startswith("=="), pair[1])) if found else ("", "")
+    specifier, where = (
+        min(found, key=lambda pair: (not pair[0].startswith("=="), pair[1])) if found else ("", "")
+    )
     return Pins(
         specifier=specifier,
         where=where,
@@ -117,7 +119,8 @@ def _pyproject(text: str) -> list[str]:
         project = tomllib.loads(text).get("project", {})
     except tomllib.TOMLDecodeError:
         return []
-    return [*project.get("dependencies", []), *sum(project.get("optional-dependencies", {}).values(), [])]
+    extras = project.get("optional-dependencies", {}).values()
+    return [*project.get("dependencies", []), *(line for lines in extras for line in lines)]
 
 
 def _metadata(tree: Tree) -> str | None:

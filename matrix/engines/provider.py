@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from matrix.engines.source import Sources
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from matrix.engines.config import Decorator
     from matrix.surface.library import Library
     from matrix.surface.model import Entry, Surface
 
 Parameter = tuple[str, str, "str | None"]
-DECORATOR_KEYWORDS = {"backend_requirement": ("skip_check",)}
-"""Keywords that a decorator takes for itself before the function sees them."""
 _DUNDERS = {"__file__", "__version__", "__path__", "__name__", "__doc__", "__dict__", "__all__", "__spec__"}
 _FORWARDS = 2
 
@@ -52,9 +53,16 @@ class Found:
 
 
 class Provider:
-    """Answers `find(path)`; None means that the release certainly lacks it."""
+    """Answers `find(path)`; None means that the release certainly lacks it.
 
-    def __init__(self, release: str, library: Library) -> None:
+    Args:
+        release: a version, or the path of a wheel, sdist or folder.
+        library: reads and keeps surfaces.
+        decorators: what FlashInfer's decorators add to functions, by name.
+    """
+
+    def __init__(self, release: str, library: Library, decorators: dict[str, Decorator]) -> None:
+        self.decorators = decorators
         self.surface: Surface = library.get(release)
         self.release = self.surface.release
         self.sources = Sources(release, library)
@@ -68,17 +76,26 @@ class Provider:
 
     def missing(self, path: str) -> str:
         """In words, what the release lacks of a path."""
-        module, name, _ = self.surface.locate(path.replace("()", ""))
+        module, name, rest = self.surface.locate(path.replace("()", ""))
         if not name:
-            return f"no {path}"
+            return f"there is no {path}"
+        if rest and self._plain(f"{module}.{name}") is not None:
+            return f"{module}.{name} has no `{rest}`"
         entry = self.surface.modules[module]
         is_package = str(entry.get("file", "")).endswith("__init__.py")
         return f"{module} has no {'module or name' if is_package else 'name'} `{name}`"
 
     def enums(self, name: str) -> Found | None:
         """The enum of that name, wherever it is defined."""
-        for place in ("flashinfer.tllm_enums", "flashinfer.fused_moe.core", "flashinfer.fused_moe", "flashinfer.comm",
-                      "flashinfer.comm.trtllm_ar", "flashinfer.fp4_quantization", "flashinfer"):
+        for place in (
+            "flashinfer.tllm_enums",
+            "flashinfer.fused_moe.core",
+            "flashinfer.fused_moe",
+            "flashinfer.comm",
+            "flashinfer.comm.trtllm_ar",
+            "flashinfer.fp4_quantization",
+            "flashinfer",
+        ):
             found = self.find(f"{place}.{name}")
             if found is not None and found.kind == "enum":
                 return found
@@ -89,7 +106,9 @@ class Provider:
         found = self._plain(head)
         while called and found is not None:
             if found.kind in {"unknown", "value", "module", "member"}:
-                return Found(kind="unknown", why=found.why or f"what {head} is cannot be read from the source")
+                return Found(
+                    kind="unknown", why=found.why or f"what {head} is cannot be read from the source"
+                )
             if not tail:
                 return self._call_of_instance(found)
             tail = tail.removeprefix(".")
@@ -104,7 +123,13 @@ class Provider:
         if not module:
             return None
         if not name:
-            return Found(kind="module", file=str(surface.modules[module].get("file", "")), needs=self._needs(path))
+            parent, _, last = path.rpartition(".")
+            qualname = self._bound_over(parent, last)
+            if qualname is not None:
+                return self._defined(qualname, self._needs(path))
+            return Found(
+                kind="module", file=str(surface.modules[module].get("file", "")), needs=self._needs(path)
+            )
         if name in _DUNDERS:
             return Found(kind="value")
         qualname = surface.qualname(f"{module}.{name}")
@@ -113,7 +138,15 @@ class Provider:
         needs = self._needs(f"{module}.{name}")
         if not rest:
             return self._defined(qualname, needs)
-        return self._inside(qualname, rest, needs)
+        return self._inside(qualname, rest)
+
+    def _bound_over(self, package: str, name: str) -> str | None:
+        """The function or class that a package binds over its submodule of the same name."""
+        entry = self.surface.modules.get(package, {})
+        found: str | None = entry.get("paths", {}).get(name) or entry.get("private", {}).get("paths", {}).get(
+            name
+        )
+        return found
 
     def _needs(self, path: str) -> tuple[str, ...]:
         conditional = self.surface.conditional(path)
@@ -125,15 +158,28 @@ class Provider:
         if "error" in entry:
             return Found(kind="unknown", why=f"{entry['file']} cannot be parsed: {entry['error']}")
         value = surface.value(f"{module}.{name}")
+        text = str((value or {}).get("text", ""))
+        if value is not None and rest and (made := self._made(module, text)):
+            return self._of_instance(made, rest)
         if value is not None:
             needs = self._needs(f"{module}.{name}")
-            why = f"`{name}` is a value, `{value['text']}`"
-            return Found(kind="unknown" if rest else "value", file=value["file"], line=value["line"], needs=needs, why=why)
+            why = f"`{name}` is a value, `{text}`"
+            file = value.get("file") or str(entry.get("file", ""))
+            line = value.get("line", 0)
+            return Found(kind="unknown" if rest else "value", file=file, line=line, needs=needs, why=why)
         if name.startswith("_") or rest:
             file = str(entry.get("file", ""))
             if self.sources.binds(file, name):
-                return Found(kind="unknown" if rest else "value", file=file, why=f"`{name}` is not a function or class")
+                return Found(
+                    kind="unknown" if rest else "value", file=file, why=f"`{name}` is not a function or class"
+                )
         return None
+
+    def _made(self, module: str, text: str) -> Found | None:
+        """The class of a module-level instance, as in `context = CompilationContext()`."""
+        called = re.fullmatch(r"([\w.]+)\(.*\)", text, re.DOTALL)
+        qualname = self._resolve_in(module, called[1]) if called else None
+        return self._defined(qualname) if qualname and self.surface.cls(qualname) else None
 
     def _defined(self, qualname: str, needs: tuple[str, ...] = ()) -> Found | None:
         surface = self.surface
@@ -142,8 +188,15 @@ class Provider:
         if enum is not None:
             line = (cls or {}).get("line", 0)
             parameters: tuple[Parameter, ...] = (("value", "POSITIONAL_ONLY", None),)
-            return Found(kind="enum", qualname=qualname, file=file, line=line, needs=needs,
-                         parameters=parameters, members=tuple(enum.items()))
+            return Found(
+                kind="enum",
+                qualname=qualname,
+                file=file,
+                line=line,
+                needs=needs,
+                parameters=parameters,
+                members=tuple(enum.items()),
+            )
         if cls is not None:
             return self._class(qualname, cls, file, needs)
         if function is not None:
@@ -152,7 +205,8 @@ class Provider:
 
     def _class(self, qualname: str, cls: Entry, file: str, needs: tuple[str, ...]) -> Found:
         line = cls.get("line", 0)
-        maker = cls.get("methods", {}).get("__init__")
+        methods = cls.get("methods", {})
+        maker = methods.get("__new__") or methods.get("__init__")
         outside = self._outside(qualname)
         parameters: tuple[Parameter, ...] | None = None
         why = ""
@@ -160,11 +214,13 @@ class Provider:
             function = self.surface.function(maker)
             if function is not None:
                 parameters = self._parameters(maker, function, bound=True)
-        elif not outside and "__new__" not in cls.get("methods", {}):
+        elif not outside:
             parameters = ()
         if parameters is None:
             why = f"its constructor is not in the source ({', '.join(outside) or 'built at run time'})"
-        return Found(kind="class", qualname=qualname, file=file, line=line, needs=needs, parameters=parameters, why=why)
+        return Found(
+            kind="class", qualname=qualname, file=file, line=line, needs=needs, parameters=parameters, why=why
+        )
 
     def _outside(self, qualname: str, depth: int = 0) -> list[str]:
         """Bases of a class that FlashInfer does not define."""
@@ -173,7 +229,15 @@ class Provider:
         found: list[str] = []
         for base in cls.get("bases", ()):
             name = re.split(r"[\[(]", base)[0]
-            if name in {"object", "ABC", "abc.ABC", "Protocol", "Generic", "typing.Protocol", "typing.Generic"}:
+            if name in {
+                "object",
+                "ABC",
+                "abc.ABC",
+                "Protocol",
+                "Generic",
+                "typing.Protocol",
+                "typing.Generic",
+            }:
                 continue
             inner = self._resolve_in(module, name)
             if inner is None or depth > 6:
@@ -186,7 +250,9 @@ class Provider:
         """The QUALNAME of a class named in a module's text."""
         return self.surface.qualname(f"{module}.{name}")
 
-    def _function(self, qualname: str, function: Entry, file: str, needs: tuple[str, ...], *, bound: bool) -> Found:
+    def _function(
+        self, qualname: str, function: Entry, file: str, needs: tuple[str, ...], *, bound: bool
+    ) -> Found:
         return Found(
             kind="function",
             qualname=qualname,
@@ -196,15 +262,27 @@ class Provider:
             parameters=self._parameters(qualname, function, bound=bound),
         )
 
-    def _parameters(self, qualname: str, function: Entry, *, bound: bool, depth: int = 0) -> tuple[Parameter, ...]:
-        decorators = [re.split(r"[(\[]", text)[0].rpartition(".")[2] for text in function.get("decorators", ())]
+    def _parameters(
+        self, qualname: str, function: Entry, *, bound: bool, depth: int = 0
+    ) -> tuple[Parameter, ...]:
+        decorators = _names(function.get("decorators", ()))
         parameters = [(name, kind, default) for name, kind, default in function["parameters"]]
         method = "." in qualname.partition(":")[2]
-        if method and parameters and "staticmethod" not in decorators and (bound or "classmethod" in decorators):
+        if (
+            method
+            and parameters
+            and "staticmethod" not in decorators
+            and (bound or "classmethod" in decorators)
+        ):
             parameters = parameters[1:]
         if parameters and parameters[-1][1] == "VAR_KEYWORD" and depth < _FORWARDS:
             parameters = self._forwarded(qualname, parameters, depth)
-        extra = [(name, "KEYWORD_ONLY", "None") for word in decorators for name in DECORATOR_KEYWORDS.get(word, ())]
+        extra: list[Parameter] = [
+            (name, "KEYWORD_ONLY", "None")
+            for word in decorators
+            if word in self.decorators
+            for name in self.decorators[word].keywords
+        ]
         known = {name for name, _, _ in parameters}
         return (*parameters, *(item for item in extra if item[0] not in known))
 
@@ -223,22 +301,56 @@ class Provider:
             if item[0] not in own and item[1] not in {"VAR_POSITIONAL", "POSITIONAL_ONLY"}
         ]
 
-    def _inside(self, qualname: str, rest: str, needs: tuple[str, ...]) -> Found | None:
+    def _inside(self, qualname: str, rest: str) -> Found | None:
         """`Class.name`, also `Enum.Member` and `Enum.Member.value`."""
         name, _, further = rest.partition(".")
         enum = self.surface.enum(qualname)
         cls = self.surface.cls(qualname)
         if enum is not None and name in enum:
             line = (cls or {}).get("lines", {}).get(name, 0)
-            return Found(kind="member", qualname=qualname, file=self.surface.file(qualname), line=line, value=enum[name])
+            return Found(
+                kind="member",
+                qualname=qualname,
+                file=self.surface.file(qualname),
+                line=line,
+                value=enum[name],
+            )
         if cls is None:
-            return Found(kind="unknown", why=f"an attribute of the function {qualname}")
-        if name in {"__members__", "__call__", "__name__", "__init__", "__doc__", "__new__"}:
-            return Found(kind="value")
+            return self._on_function(qualname, name)
         found = self._attribute(qualname, cls, name, bound=False)
+        if found is None and name.startswith("__"):
+            return Found(kind="value")
         if found is None and (enum is not None and cls.get("bases")):
-            return None if not name.startswith("_") else Found(kind="unknown", why="an attribute of an enum class")
+            return (
+                None
+                if not name.startswith("_")
+                else Found(kind="unknown", why="an attribute of an enum class")
+            )
         return Found(kind="unknown", why=f"an attribute of {rest}") if found and further else found
+
+    def _on_function(self, qualname: str, name: str) -> Found | None:
+        """What a decorator sets on a function."""
+        function = self.surface.function(qualname) or {}
+        for word in _names(function.get("decorators", ())):
+            added = self.decorators[word].attributes.get(name) if word in self.decorators else None
+            if added is not None:
+                parameters = tuple(
+                    (item.rstrip("="), "POSITIONAL_OR_KEYWORD", "None" if item.endswith("=") else None)
+                    for item in added
+                )
+                return Found(
+                    kind="function",
+                    qualname=f"{qualname}.{name}",
+                    file=self.surface.file(qualname),
+                    line=function.get("line", 0),
+                    parameters=parameters,
+                )
+        names = _names(function.get("decorators", ()))
+        if name.startswith("__") or not all(word in self.decorators for word in names):
+            return Found(kind="unknown", why=f"an attribute of the function {qualname}")
+        if self.sources.attaches(self.surface.file(qualname), qualname.partition(":")[2], name):
+            return Found(kind="unknown", why=f"an attribute set on the function {qualname}")
+        return None
 
     def _attribute(self, qualname: str, cls: Entry, name: str, *, bound: bool) -> Found | None:
         methods = cls.get("methods", {})
@@ -250,6 +362,9 @@ class Provider:
             if target is None or function is None:
                 return Found(kind="unknown", why=f"`{name}` is a property")
             return self._function(target, function, self.surface.file(target), (), bound=bound)
+        hidden = self.surface.function(f"{qualname}.{name}")
+        if hidden is not None:
+            return self._function(f"{qualname}.{name}", hidden, file, (), bound=bound)
         if name in cls.get("attributes", ()):
             alias = self.sources.alias(file, short.rpartition(".")[2], name)
             if alias and alias in methods:
@@ -257,12 +372,19 @@ class Provider:
             return Found(kind="unknown", file=file, why=f"`{name}` is a class attribute")
         for base in cls.get("bases", ()):
             inner = self._resolve_in(qualname.partition(":")[0], re.split(r"[\[(]", base)[0])
-            found = self._attribute(inner, self.surface.cls(inner) or {}, name, bound=bound) if inner and inner != qualname else None
+            found = (
+                self._attribute(inner, self.surface.cls(inner) or {}, name, bound=bound)
+                if inner and inner != qualname
+                else None
+            )
             if found is not None:
                 return found
         if self.sources.sets(file, short.rpartition(".")[2], name):
             return Found(kind="unknown", file=file, why=f"`{name}` is set on the instance")
-        if self._outside(qualname) or "__getattr__" in methods:
+        outside = self._outside(qualname)
+        if name == "__call__" and "forward" in methods and any(base.endswith("Module") for base in outside):
+            return self._attribute(qualname, cls, "forward", bound=bound)
+        if outside or "__getattr__" in methods:
             return Found(kind="unknown", why=f"{short} inherits from outside of FlashInfer")
         return None
 
@@ -274,7 +396,7 @@ class Provider:
             return Found(kind="unknown", why="result")
         cls = self.surface.cls(qualname)
         result = self._attribute(qualname, cls or {}, name, bound=True)
-        return Found(kind="unknown", why=f"an attribute of {name}") if result is not None and further else result
+        return Found(kind="unknown", why="result") if result is not None and further else result
 
     def _class_of(self, found: Found) -> str | None:
         if found.kind in {"class", "enum"}:
@@ -298,3 +420,8 @@ class Provider:
         if qualname is None or found.kind != "class":
             return Found(kind="unknown", why="result")
         return self._attribute(qualname, self.surface.cls(qualname) or {}, "__call__", bound=True)
+
+
+def _names(decorators: Iterable[str]) -> list[str]:
+    """`functools.lru_cache(maxsize=1)` is `lru_cache`."""
+    return [re.split(r"[(\[]", text)[0].rpartition(".")[2] for text in decorators]

@@ -13,17 +13,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matrix.engines.conditions import Condition, release_part, resolve
+from matrix.engines.conditions import Condition, asks_release, from_json, release_part, resolve
 from matrix.engines.extract import FileFacts, read_file, value_from_json
 from matrix.engines.pins import Pins, read_pins
-from matrix.engines.uses import Guard, Use
-from matrix.engines.values import Value
+from matrix.engines.uses import Use
 from matrix.releases.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from concurrent.futures import Executor
 
     from matrix.engines.config import Engine
+    from matrix.engines.values import Value
     from matrix.releases.tree import Tree
 
 _IMPORTS = re.compile(rb"^[ \t]*from[ \t]+([\w.]+)[ \t]+import\b", re.MULTILINE)
@@ -41,6 +42,7 @@ class EngineRelease:
         release: its version; for a checkout what its metadata says, or `checkout`.
         pins: which FlashInfer it wants.
         uses: every use, by file and line.
+        probes: functions that ask the release for something: `file:name` and what makes them true.
         problems: files that could not be read, each with the reason.
         files: how many files were looked at.
     """
@@ -49,6 +51,7 @@ class EngineRelease:
     release: str
     pins: Pins
     uses: tuple[Use, ...]
+    probes: tuple[tuple[str, Condition], ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
     files: int = 0
 
@@ -59,6 +62,7 @@ class EngineRelease:
             "release": self.release,
             "pins": self.pins.to_json(),
             "uses": [use.to_json() for use in self.uses],
+            "probes": self.probes,
             "problems": self.problems,
             "files": self.files,
         }
@@ -71,6 +75,7 @@ class EngineRelease:
             release=data["release"],
             pins=Pins.from_json(data["pins"]),
             uses=tuple(Use.from_json(use) for use in data["uses"]),
+            probes=tuple((name, from_json(condition)) for name, condition in data["probes"]),
             problems=tuple((name, why) for name, why in data["problems"]),
             files=data["files"],
         )
@@ -80,10 +85,25 @@ class EngineRelease:
 def fingerprint() -> str:
     """Of the code and data that read sources: what another version of them kept is not used."""
     here = Path(__file__).parent
-    names = ("calls", "conditions", "config", "expressions", "extract", "pins", "release", "scopes", "statements",
-             "uses", "values")
+    names = (
+        "calls",
+        "conditions",
+        "config",
+        "expressions",
+        "extract",
+        "pins",
+        "release",
+        "scopes",
+        "statements",
+        "uses",
+        "values",
+    )
     digest = hashlib.sha256()
-    for path in (*(here / f"{name}.py" for name in names), *sorted(here.rglob("*.toml"))):
+    for path in (
+        *(here / f"{name}.py" for name in names),
+        here / "common.toml",
+        *sorted(here.glob("*/engine.toml")),
+    ):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -98,8 +118,8 @@ class _File:
 class _Facts:
     """Facts of files, kept by content."""
 
-    def __init__(self, tree: Tree, root: str, engine: Engine, store: Store) -> None:
-        self.tree, self.root, self.engine, self.store = tree, root, engine, store
+    def __init__(self, tree: Tree, root: str, engine: Engine, store: Store, pool: Executor | None) -> None:
+        self.tree, self.root, self.engine, self.store, self.pool = tree, root, engine, store, pool
         self.contents: dict[str, bytes] = {}
 
     def content(self, file: _File) -> bytes:
@@ -108,14 +128,18 @@ class _Facts:
             self.contents[file.name] = self.tree.read([name])[name]
         return self.contents[file.name]
 
-    def read(self, files: Iterable[_File], exports: Mapping[str, dict[str, Any]]) -> dict[str, FileFacts]:
-        """The facts of each file, by module; what is not kept is read, on all cores where it is much."""
+    def read(self, wanted: Iterable[tuple[_File, dict[str, Any]]]) -> dict[str, FileFacts]:
+        """The facts of files, by module; what is not kept is read, on all cores where it is much.
+
+        Args:
+            wanted: each file with what others of the engine export to it.
+        """
         found: dict[str, FileFacts] = {}
         jobs: list[tuple[_File, dict[str, Any]]] = []
-        for file in files:
+        for file, exports in wanted:
             kept = self.store.read("engine-files", self._key(file, exports))
             if kept is None:
-                jobs.append((file, dict(exports)))
+                jobs.append((file, exports))
             else:
                 found[file.module] = FileFacts.from_json(json.loads(kept))
         for (file, given), facts in zip(jobs, self._run(jobs), strict=True):
@@ -125,31 +149,45 @@ class _Facts:
         return found
 
     def _key(self, file: _File, exports: Mapping[str, dict[str, Any]]) -> str:
-        parts = [fingerprint(), self.engine.name, file.module, file.name, file.digest, json.dumps(exports, sort_keys=True)]
+        parts = [
+            fingerprint(),
+            self.engine.name,
+            file.module,
+            file.name,
+            file.digest,
+            json.dumps(exports, sort_keys=True),
+        ]
         digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
         return f"{digest[:2]}/{digest[2:]}.json"
 
     def _run(self, jobs: list[tuple[_File, dict[str, Any]]]) -> Iterator[FileFacts]:
-        tasks = [
-            (self.content(file), file.name, file.module, self.engine, exports) for file, exports in jobs
-        ]
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        if len(tasks) < _PARALLEL_FROM or cores < 2:
+        tasks = [(self.content(file), file.name, file.module, self.engine, exports) for file, exports in jobs]
+        if self.pool is not None:
+            yield from self.pool.map(_task, tasks, chunksize=_CHUNK)
+        elif len(tasks) < _PARALLEL_FROM or cores() < 2:
             yield from map(_task, tasks)
-            return
-        with ProcessPoolExecutor(min(cores, 8)) as pool:
-            yield from pool.map(_task, tasks, chunksize=_CHUNK)
+        else:
+            with ProcessPoolExecutor(min(cores(), 8)) as pool:
+                yield from pool.map(_task, tasks, chunksize=_CHUNK)
 
 
 def _task(task: tuple[bytes, str, str, Engine, dict[str, Any]]) -> FileFacts:
     source, name, module, engine, exports = task
     values: dict[str, dict[str, Value]] = {
-        other: {key: value_from_json(value) for key, value in names.items()} for other, names in exports.items()
+        other: {key: value_from_json(value) for key, value in names.items()}
+        for other, names in exports.items()
     }
     return read_file(source, name, module, engine, exports=values)
 
 
-def read_engine(tree: Tree, engine: Engine, *, release: str = "", store: Store | None = None) -> EngineRelease:
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def read_engine(
+    tree: Tree, engine: Engine, *, release: str = "", store: Store | None = None, pool: Executor | None = None
+) -> EngineRelease:
     """Read an engine out of a wheel, an unpacked wheel or a checkout.
 
     Args:
@@ -157,6 +195,7 @@ def read_engine(tree: Tree, engine: Engine, *, release: str = "", store: Store |
         engine: its rules.
         release: its version where that is known; else its metadata says it.
         store: where results are kept by content.
+        pool: processes to read files in; started here where none is given and there is much to read.
     """
     store = store or Store()
     root = find_root(tree, engine)
@@ -165,18 +204,24 @@ def read_engine(tree: Tree, engine: Engine, *, release: str = "", store: Store |
     screening = _Screening(store, engine)
     kinds = screening.look(tree, names)
     files = {
-        name: _File(name[len(root) :], _module(name[len(root) :]), digest) for name, (digest, _) in kinds.items()
+        name: _File(name[len(root) :], _module(name[len(root) :]), digest)
+        for name, (digest, _) in kinds.items()
     }
-    strong = [files[name] for name, (_, kind) in kinds.items() if kind is None]
-    weak = {files[name]: kind for name, (_, kind) in kinds.items() if kind}
-    facts = _linked(_Facts(tree, root, engine, store), strong, weak)
-    uses, problems = _assemble(facts, files.values())
+    strong = [files[name] for name, (_, kind) in kinds.items() if kind.strong]
+    weak = {files[name]: kind.ends for name, (_, kind) in kinds.items() if not kind.strong and kind.ends}
+    facts = _linked(_Facts(tree, root, engine, store, pool), strong, weak)
+    mentions: dict[str, list[str]] = {}
+    for name, (_, kind) in kinds.items():
+        for member, line in kind.mentions:
+            mentions.setdefault(member, []).append(f"{name[len(root) :]}:{line}")
+    uses, probes, problems = _assemble(facts, files.values(), mentions)
     pins = read_pins(tree, root, engine, {m: f.pins for m, f in facts.items() if f.pins})
     return EngineRelease(
         engine=engine.name,
         release=release or pins.release or "checkout",
         pins=pins,
         uses=tuple(uses),
+        probes=tuple(probes),
         problems=tuple(problems),
         files=len(names),
     )
@@ -184,7 +229,7 @@ def read_engine(tree: Tree, engine: Engine, *, release: str = "", store: Store |
 
 def _linked(reader: _Facts, strong: list[_File], weak: dict[_File, tuple[str, ...]]) -> dict[str, FileFacts]:
     """Read the files that name FlashInfer, then again those that import such names from them."""
-    facts = reader.read(strong, {})
+    facts = reader.read((file, {}) for file in strong)
     given: dict[str, dict[str, Any]] = {}
     by_module = {file.module: file for file in (*strong, *weak)}
     for _ in range(_ROUNDS):
@@ -192,7 +237,7 @@ def _linked(reader: _Facts, strong: list[_File], weak: dict[_File, tuple[str, ..
         by_end: dict[str, dict[str, dict[str, Any]]] = {}
         for module, names in exports.items():
             by_end.setdefault(module.rpartition(".")[2], {})[module] = names
-        groups: dict[str, tuple[dict[str, Any], list[_File]]] = {}
+        again: list[tuple[_File, dict[str, Any]]] = []
         for module, file in by_module.items():
             if module in facts:
                 wanted = _wanted(facts[module].needs, exports)
@@ -201,11 +246,10 @@ def _linked(reader: _Facts, strong: list[_File], weak: dict[_File, tuple[str, ..
                 wanted = _mentioned(reader.content(file), near) if near else {}
             if wanted and given.get(module) != wanted:
                 given[module] = wanted
-                groups.setdefault(json.dumps(wanted, sort_keys=True), (wanted, []))[1].append(file)
-        if not groups:
+                again.append((file, wanted))
+        if not again:
             break
-        for wanted, files in groups.values():
-            facts |= reader.read(files, wanted)
+        facts |= reader.read(again)
     return facts
 
 
@@ -229,10 +273,14 @@ def _mentioned(content: bytes, exports: dict[str, dict[str, Any]]) -> dict[str, 
 
 
 def _assemble(
-    facts: dict[str, FileFacts], files: Iterable[_File]
-) -> tuple[list[Use], list[tuple[str, str]]]:
+    facts: dict[str, FileFacts], files: Iterable[_File], mentions: dict[str, list[str]]
+) -> tuple[list[Use], list[tuple[str, Condition]], list[tuple[str, str]]]:
     paths = {file.module: file.name for file in files}
-    probes = {f"{module}:{name}": condition for module, found in facts.items() for name, condition in found.probes.items()}
+    probes = {
+        f"{module}:{name}": condition
+        for module, found in facts.items()
+        for name, condition in found.probes.items()
+    }
     by_name: dict[str, list[Condition]] = {}
     for path, condition in probes.items():
         by_name.setdefault(path.partition(":")[2], []).append(condition)
@@ -247,75 +295,97 @@ def _assemble(
         if found.problem:
             problems.append((paths[module], found.problem))
         uses += [replace(use, condition=release_part(resolve(use.condition, answers))) for use in found.uses]
-        uses += _mirrored(module, found, facts, paths)
-    return sorted(uses, key=lambda use: (use.file, use.line, use.symbol)), sorted(problems)
+        uses += _mirrored(paths[module], found, facts, mentions)
+    asked = [
+        (f"{paths[module]}:{name}", resolved)
+        for path, condition in sorted(probes.items())
+        for module, _, name in [path.partition(":")]
+        if asks_release(resolved := resolve(condition, answers))
+    ]
+    return sorted(uses, key=lambda use: (use.file, use.line, use.symbol)), asked, sorted(problems)
 
 
 def _mirrored(
-    module: str, found: FileFacts, facts: dict[str, FileFacts], paths: dict[str, str]
+    file: str, found: FileFacts, facts: dict[str, FileFacts], mentions: dict[str, list[str]]
 ) -> Iterator[Use]:
     for enum, members in found.mirrors.items():
         for name, (value, line) in members.items():
             key = f"{enum}.{name}"
             yield Use(
-                file=paths[module],
+                file=file,
                 line=line,
                 kind="enum",
                 form="mirror",
                 symbol=enum,
                 member=(name, value),
                 used=any(key in other.passed for other in facts.values()),
-                references=tuple(
-                    f"{paths[other]}:{number}"
-                    for other, there in facts.items()
-                    for number in there.references.get(key, ())
-                ),
+                references=tuple(mentions.get(key, ())),
             )
 
 
-class _Screening:
-    """Which contents are worth reading, kept by content so that a wheel's known files are not fetched again.
+@dataclass(frozen=True)
+class _Kind:
+    """What a look at a content told.
 
-    For each content: None where it names FlashInfer as a package, else the last parts of the modules that it
-    imports from, by which it may lead to a file that does.
+    Attributes:
+        strong: whether it names FlashInfer as a package, or copies one of its enums.
+        ends: the last parts of the modules that it imports from, by which it may lead to a file that does.
+        mentions: members of copied enums that it names, with their lines.
     """
+
+    strong: bool
+    ends: tuple[str, ...]
+    mentions: tuple[tuple[str, int], ...]
+
+
+class _Screening:
+    """Which contents are worth reading, kept by content so that a wheel's known files are not fetched again."""
 
     def __init__(self, store: Store, engine: Engine) -> None:
         self.store, self.engine = store, engine
         self.key = f"{fingerprint()}-{engine.name}.json"
         kept = store.read("engine-screening", self.key)
-        self.known: dict[str, list[str] | None] = json.loads(kept) if kept else {}
-        provider = re.escape(engine.provider.encode())
+        self.known: dict[str, list[Any]] = json.loads(kept) if kept else {}
+        self.provider = engine.provider.encode()
         mirrors = "|".join(engine.mirrors).encode()
         self.strong = re.compile(
-            rb"(?<![\w.])" + provider + rb"(?=[.\s\"',)\]:]|[-_]python)|\bclass (?:" + mirrors + rb")\b"
+            rb"\b(?:from|import)[ \t]+%(name)s\b|[\"']%(name)s(?:\.|[-_]python)|\(\s*[\"']%(name)s[\"']"
+            % {b"name": re.escape(self.provider)}
         )
+        self.copies = re.compile(rb"^[ \t]*class (?:%s)\b" % mirrors, re.MULTILINE)
+        self.members = re.compile(rb"\b((?:%s)\.[A-Za-z]\w*)" % mirrors)
 
-    def look(self, tree: Tree, names: list[str]) -> dict[str, tuple[str, tuple[str, ...] | None]]:
+    def look(self, tree: Tree, names: list[str]) -> dict[str, tuple[str, _Kind]]:
+        """The digest of each file, and what its content is."""
         members = tree.members()
         unread = [name for name in names if members[name].sha256 not in self.known]
-        fresh: dict[str, str] = {}
+        digests: dict[str, str] = {}
         for name, content in tree.read(unread).items():
-            digest = members[name].sha256 or hashlib.sha256(content).hexdigest()
-            fresh[name] = digest
-            if digest not in self.known:
-                self.known[digest] = self._kind(content)
-        if fresh:
-            self.store.write(
-                "engine-screening", self.key, json.dumps(self.known, separators=(",", ":")).encode()
-            )
+            digests[name] = members[name].sha256 or hashlib.sha256(content).hexdigest()
+            if digests[name] not in self.known:
+                self.known[digests[name]] = self._kind(content)
+        if digests:
+            data = json.dumps(self.known, separators=(",", ":")).encode()
+            self.store.write("engine-screening", self.key, data)
         found = {}
         for name in names:
-            digest = fresh.get(name) or members[name].sha256 or ""
-            kind = self.known[digest]
-            found[name] = (digest, None if kind is None else tuple(kind))
+            digest = digests.get(name) or members[name].sha256 or ""
+            strong, ends, mentions = self.known[digest]
+            found[name] = (digest, _Kind(strong, tuple(ends), tuple((text, line) for text, line in mentions)))
         return found
 
-    def _kind(self, content: bytes) -> list[str] | None:
-        if self.strong.search(content):
-            return None
-        ends = {found.rpartition(b".")[2].decode() for found in _IMPORTS.findall(content)}
-        return sorted(ends - {""})
+    def _kind(self, content: bytes) -> list[Any]:
+        strong = self.provider in content and self.strong.search(content) is not None
+        if b"Enum" in content and self.copies.search(content):
+            strong = True
+        ends = {found.rpartition(b".")[2].decode() for found in _IMPORTS.findall(content)} - {""}
+        mentions = [
+            (found[1].decode(), content.count(b"\n", 0, found.start()) + 1)
+            for found in (
+                self.members.finditer(content) if b"Type." in content or b"Layout." in content else ()
+            )
+        ]
+        return [strong, [] if strong else sorted(ends), mentions]
 
 
 def find_root(tree: Tree, engine: Engine) -> str:
@@ -331,6 +401,3 @@ def _left_out(name: str, engine: Engine) -> bool:
 
 def _module(name: str) -> str:
     return name.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
-
-
-__all__ = ["EngineRelease", "Guard", "find_root", "fingerprint", "read_engine"]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from matrix.engines.conditions import TRUE, Condition, every, opaque, release_part
-from matrix.engines.uses import Guard, Use
 from matrix.engines.values import UNKNOWN, LocalClass, Other, Value, either, one_of
+
+if TYPE_CHECKING:
+    from matrix.engines.uses import Guard, Use
 
 
 @dataclass
@@ -64,7 +67,6 @@ class Findings:
     returned_before: dict[str, list[tuple[Condition, Value]]] = field(default_factory=dict)
     globals: dict[str, list[tuple[Condition, Value]]] = field(default_factory=dict)
     mirrors: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
-    members: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     passed: set[tuple[str, str]] = field(default_factory=set)
     own_imports: set[str] = field(default_factory=set)
     patched: set[str] = field(default_factory=set)
@@ -108,6 +110,18 @@ def gathered(assignments: list[tuple[Condition, Value]], what: str) -> Value:
 
 
 def shorten(node: ast.AST, length: int = 100) -> str:
-    """The source of a node on one line."""
-    text = " ".join(ast.unparse(node).split())
-    return text if len(text) <= length else text[: length - 3] + "..."
+    """The source of a node on one line; kept on the node, as the same tests are read again and again."""
+    known: dict[int, str] = node.__dict__.setdefault("texts", {})
+    if length not in known:
+        text = dotted(node) or " ".join(ast.unparse(node).split())
+        known[length] = text if len(text) <= length else text[: length - 3] + "..."
+    return known[length]
+
+
+def dotted(node: ast.AST) -> str:
+    """`a.b.c` as it stands; empty for anything else."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""

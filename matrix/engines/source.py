@@ -51,6 +51,10 @@ class Sources:
         """Whether a method of a class sets `self.name`."""
         return bool(self._ask("sets", file, cls, name))
 
+    def attaches(self, file: str, function: str, name: str) -> bool:
+        """Whether a module sets an attribute on one of its functions."""
+        return bool(self._ask("attaches", file, function, name))
+
     def forwards(self, file: str, qualname: str) -> str | None:
         """The function or method that a function hands its `**kwargs` to, and nothing else with it."""
         found: str | None = self._ask("forwards", file, qualname)
@@ -143,6 +147,16 @@ def _sets(tree: ast.Module, cls: str, name: str) -> bool:
     )
 
 
+def _attaches(tree: ast.Module, function: str, name: str) -> bool:
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == name
+        and isinstance(node.ctx, ast.Store)
+        and ast.unparse(node.value) == function
+        for node in ast.walk(tree)
+    )
+
+
 def _forwards(tree: ast.Module, qualname: str) -> str | None:
     owner, _, name = qualname.rpartition(".")
     body = _class(tree, owner) if owner else tree
@@ -169,4 +183,10 @@ def _forwards(tree: ast.Module, qualname: str) -> str | None:
     return f"{owner}.{target[5:]}" if target.startswith("self.") and owner else target
 
 
-_QUESTIONS: dict[str, Any] = {"alias": _alias, "binds": _binds, "sets": _sets, "forwards": _forwards}
+_QUESTIONS: dict[str, Any] = {
+    "alias": _alias,
+    "binds": _binds,
+    "sets": _sets,
+    "attaches": _attaches,
+    "forwards": _forwards,
+}

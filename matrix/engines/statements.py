@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from matrix.engines.calls import Calls
+from matrix.engines.calls import Calls, is_instance
 from matrix.engines.conditions import FALSE, TRUE, Condition, every, has, negate, opaque, release_part
-from matrix.engines.scopes import ClassInfo, Frame, Scope, shorten
+from matrix.engines.scopes import ClassInfo, Frame, Scope, dotted, shorten
 from matrix.engines.uses import CATCHES, Guard
 from matrix.engines.values import (
     NOTHING,
@@ -81,8 +81,35 @@ class Statements(Calls):
 
     def _run_assert(self, node: ast.Assert) -> None:
         self.path.append(self.test(node.test))
+        self._narrow(node.test, positive=True)
 
-    # --- imports
+    def _narrow(self, test: ast.expr, *, positive: bool) -> None:
+        """What `isinstance` leaves of the values that a name may have."""
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            self._narrow(test.operand, positive=not positive)
+        elif isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) == positive:
+            for part in test.values:
+                self._narrow(part, positive=positive)
+        elif (
+            isinstance(test, ast.Call)
+            and shorten(test.func) == "isinstance"
+            and len(test.args) == 2
+            and isinstance(test.args[0], ast.Name | ast.Attribute)
+        ):
+            value, kind = self.value(test.args[0]), self.value(test.args[1])
+            left = [
+                (condition, single)
+                for condition, single in options(value)
+                if single != NOTHING and is_instance(single, kind) is not (not positive)
+            ]
+            if left and (not isinstance(value, Other)):
+                self.scope.names[shorten(test.args[0])] = one_of(single for _, single in left)
+            elif positive and isinstance(kind, Symbol):
+                self.scope.names[shorten(test.args[0])] = Symbol(f"{kind.path}()", kind.via, kind.line)
+            elif positive and isinstance(kind, LocalClass):
+                self.scope.names[shorten(test.args[0])] = Local(kind.name)
+
+    # --- what an import binds
 
     def _run_import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -131,9 +158,18 @@ class Statements(Calls):
 
     # --- branches
 
-    def _branch(self, condition: Condition, body: Sequence[ast.stmt]) -> tuple[dict[str, Value], bool]:
+    def _branch(
+        self,
+        condition: Condition,
+        body: Sequence[ast.stmt],
+        test: ast.expr | None = None,
+        *,
+        positive: bool = True,
+    ) -> tuple[dict[str, Value], bool]:
         before = dict(self.scope.names)
         self.path.append(condition)
+        if test is not None:
+            self._narrow(test, positive=positive)
         goes_on = self.run(body)
         self.path.pop()
         after, self.scope.names = self.scope.names, before
@@ -162,9 +198,11 @@ class Statements(Calls):
             self.quiet = quiet
             return self.run(node.orelse) if node.orelse else True
         condition = self.test(node.test)
-        then = self._branch(condition, node.body) if condition != FALSE else (self.scope.names, False)
+        then = (
+            self._branch(condition, node.body, node.test) if condition != FALSE else (self.scope.names, False)
+        )
         other = (
-            self._branch(negate(condition), node.orelse)
+            self._branch(negate(condition), node.orelse, node.test, positive=False)
             if condition != TRUE
             else (dict(self.scope.names), False)
         )
@@ -274,7 +312,10 @@ class Statements(Calls):
         after = (self.scope.names, goes_on)
         started = after[0]
         for handler in handlers:
-            self.scope.names = {**{name: value for name, value in started.items() if name in before}, **before}
+            self.scope.names = {
+                **{name: value for name, value in started.items() if name in before},
+                **before,
+            }
             if handler.name:
                 self.scope.names[handler.name] = Other(handler.name)
             branch = self._branch(negate(ok), handler.body)
@@ -354,9 +395,11 @@ class Statements(Calls):
         for _, single in options(base):
             if isinstance(single, Local) and single.name in self.found.classes:
                 self.found.classes[single.name].learn(target.attr, release_part(every(self.path)), value)
-            elif isinstance(single, Symbol):
+            elif not isinstance(value, Constant | Container | Row | Pairs):
                 self.found.patched.add(target.attr)
-        self.scope.names[f"{shorten(target.value)}.{target.attr}"] = value
+        path = dotted(target)
+        if path:
+            self.scope.names[path] = value
 
     def _bind_element(self, target: ast.Subscript, value: Value) -> None:
         known = self.value(target.value)

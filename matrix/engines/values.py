@@ -132,6 +132,13 @@ class Own:
 
 
 @dataclass(frozen=True)
+class Returning:
+    """A function of another file of the engine, by what it gives back."""
+
+    value: Value
+
+
+@dataclass(frozen=True)
 class Mirror:
     """The engine's own copy of one of FlashInfer's enums."""
 
@@ -176,6 +183,7 @@ Value = (
     | LocalClass
     | Function
     | Own
+    | Returning
     | Mirror
     | Member
     | Partial
@@ -196,6 +204,8 @@ def options(value: Value) -> Iterator[tuple[Condition, Value]]:
 
 def either(pairs: list[tuple[Condition, Value]]) -> Value:
     """One value for several, equal ones joined."""
+    if len(pairs) == 1 and pairs[0][0] == TRUE:
+        return pairs[0][1]
     merged: dict[Value, Condition] = {}
     for condition, value in pairs:
         for inner, single in options(value):

@@ -1,0 +1,87 @@
+"""Which FlashInfer releases each published release of an engine can live with, read from the wheels of both.
+
+With `--against` the other way round: which published engine releases a wheel or checkout of FlashInfer would break.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matrix.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "show which FlashInfer releases each engine release can live with"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `engines`."""
+    parser.epilog = (
+        "examples:\n  kernel-matrix engines sglang\n  kernel-matrix engines vllm --releases '>=0.30'\n"
+        "  kernel-matrix engines --against ./flashinfer\n\n"
+        "exit code: with --against 1 where something breaks that works on an engine's own pin, else 0"
+    )
+    parser.add_argument("engine", nargs="?", metavar="ENGINE", help="sglang or vllm (default: both)")
+    parser.add_argument(
+        "--releases", metavar="SPEC", default="", help="only engine releases in this specifier"
+    )
+    parser.add_argument(
+        "--flashinfer", metavar="SPEC", default=">=0.5.0", help="FlashInfer releases (default: >=0.5.0)"
+    )
+    parser.add_argument(
+        "--against", metavar="PATH_OR_WHEEL", help="a checkout, wheel or release of FlashInfer"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="print Markdown, in ranges")
+    options.add_json(form)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the table."""
+    import sys
+
+    from matrix.cli.surface import library
+    from matrix.engines import config, table, tabulate
+    from matrix.engines.shelf import Shelf
+    from matrix.errors import Exit
+
+    surfaces = library()
+    shelf = Shelf(surfaces, report=lambda line: print(f"reading {line}", file=sys.stderr))
+    names = [arguments.engine] if arguments.engine else config.engine_names()
+    documents, code = [], Exit.AS_EXPECTED
+    for name in names:
+        engine = config.load(name)
+        releases = shelf.published(engine, _within(shelf.versions(engine), arguments.releases, name))
+        if arguments.against:
+            pins = {release.pins.exact for release in releases}
+            columns = [version for version in surfaces.published() if version in pins] + [arguments.against]
+            rows = table.build(engine, releases, list(dict.fromkeys(columns)), surfaces)
+            broken = any(table.beyond_pin(row, arguments.against) for row in rows)
+            code = Exit.UNEXPECTED if broken else code
+            shown = tabulate.against(name, rows, arguments.against)
+        else:
+            columns = _within(surfaces.published(), arguments.flashinfer, "FlashInfer")
+            rows = table.build(engine, releases, columns, surfaces)
+            shown = (tabulate.markdown if arguments.markdown else tabulate.text)(name, rows)
+        documents.append(tabulate.block(name, rows))
+        if not arguments.json:
+            print(shown)
+    if arguments.json:
+        options.print_json(documents[0] if arguments.engine else {"engines": documents})
+    return code
+
+
+def _within(versions: list[str], specifier: str, what: str) -> list[str]:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    from matrix.errors import InputError, unknown
+
+    try:
+        wanted = SpecifierSet(specifier)
+    except InvalidSpecifier as error:
+        raise InputError(f"{specifier} is not a version specifier.", "Write it as '>=0.6.8,<0.7'.") from error
+    found = [version for version in versions if version in wanted]
+    if not found:
+        raise unknown("release", specifier, versions, what)
+    return found
