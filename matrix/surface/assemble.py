@@ -46,6 +46,8 @@ class _Assembly(Namespace):
             entry: Entry = {"file": module.file, "needs": sorted(self._beyond(name, self.needs(name)))}
             if "error" in module.record:
                 entry["error"] = module.record["error"]
+            if "." not in name:
+                entry["requires"] = sorted(self.needs(name))
             self.entries[name] = entry
         things = {
             (name, local): thing

@@ -62,15 +62,16 @@ class _Comparison:
             yield Subject(kind="module", symbol=module, name=module, facts=frozenset({"gone"}), old=side)
 
     def _module_needs(self, module: str, before: Entry, after: Entry) -> Iterator[Subject]:
-        more = sorted(set(after["needs"]) - set(before["needs"]))
+        had, has = (sorted([*entry["needs"], *entry.get("requires", ())]) for entry in (before, after))
+        more = sorted(set(has) - set(had))
         if more and _is_public(module):
             yield Subject(
                 kind="module",
                 symbol=module,
                 name=module,
                 facts=frozenset({"now-conditional"}),
-                old=Side(file=before["file"], line=1, text=_needs_text(before["needs"])),
-                new=Side(file=after["file"], line=1, text=_needs_text(after["needs"])),
+                old=Side(file=before["file"], line=1, text=_needs_text(had)),
+                new=Side(file=after["file"], line=1, text=_needs_text(has)),
                 words={"new": ", ".join(more)},
             )
 
@@ -156,12 +157,6 @@ class _Comparison:
         return None
 
     def _kept(self, path: str, qualname: str, now: str, *, incidental: bool) -> Iterator[Subject]:
-        same_kind = bool(self.old.function(qualname)) == bool(self.new.function(now))
-        if not same_kind:
-            old_kind = "function" if self.old.function(qualname) else "class"
-            new_kind = "function" if self.new.function(now) else "class"
-            yield self._kind_changed(path, qualname, old_kind, new_kind, self._side(self.new, now))
-            return
         best = self._path(self.old, qualname) or path
         first = (qualname, now) not in self.pairs
         self.pairs.setdefault((qualname, now), best if self.new.qualname(best) == now else path)
@@ -231,6 +226,9 @@ class _Comparison:
 
     def _definition(self, old: str, new: str, path: str) -> Iterator[Subject]:
         before, after = self.old.function(old), self.new.function(new)
+        if bool(before) != bool(after):
+            kinds = ("function", "class") if before else ("class", "function")
+            yield self._kind_changed(path, old, *kinds, self._side(self.new, new))
         if before and after:
             files = self.old.file(old), self.new.file(new)
             yield from changes(path, before, after, (old, new), files)

@@ -31,7 +31,7 @@ class Surface:
     A module's entry has these keys, all but the first two left out where they would be empty:
 
     - `file`, `needs`: where it lies in the release; import names of packages that importing it takes beyond those
-      that the top-level package takes. `error`: why the file is not Python.
+      that the top-level package takes, whose own are in its `requires`. `error`: why the file is not Python.
     - `functions`: qualname to `{"parameters": [[name, kind, default or null], ...], "annotations", "returns",
       "decorators", "resolved", "path", "line"}`; methods too, as written, with their first parameter. `resolved`
       has the values of defaults that are not literals, where the source tells them, as text; `path` is the
@@ -55,6 +55,7 @@ class Surface:
         self.release = release
         self._modules = modules
         self._named: dict[str, list[str]] | None = None
+        self._digests: dict[str, str] = {}
 
     @property
     def modules(self) -> Mapping[str, Entry]:
@@ -65,8 +66,10 @@ class Surface:
         """What tells a module's entry from another one."""
         if isinstance(self._modules, _Kept):
             return self._modules.index[module][2]
-        entry = self._modules[module]
-        return _digest(_line({key: item for key, item in entry.items() if key != "private"}))
+        if module not in self._digests:
+            entry = {key: item for key, item in self._modules[module].items() if key != "private"}
+            self._digests[module] = _digest(_line(entry))
+        return self._digests[module]
 
     def private(self, module: str) -> Entry:
         """A module's `private` part."""
@@ -175,7 +178,9 @@ class Surface:
         data: Entry = {"schema": SCHEMA, "release": self.release, "modules": {}}
         data |= {key: {} for key in ("functions", "classes", "enums", "paths", "values", "conditional")}
         for module, entry in self._modules.items():
-            data["modules"][module] = {key: entry[key] for key in ("file", "needs", "error") if key in entry}
+            data["modules"][module] = {
+                key: entry[key] for key in ("file", "needs", "requires", "error") if key in entry
+            }
             for part in [entry, *([self.private(module)] if private else [])]:
                 for section in ("functions", "classes"):
                     for name, item in part.get(section, {}).items():

@@ -238,7 +238,10 @@ def _kind(subject: Subject, _old: Surface, _new: Surface) -> Witness | None:
 def _package(subject: Subject, old: Surface, new: Surface) -> Witness | None:
     path = subject.symbol
     if subject.kind == "module":
-        before, after = set(old.modules[path]["needs"]), set(new.modules[path]["needs"])
+        before, after = (
+            {*surface.modules[path]["needs"], *surface.modules[path].get("requires", ())}
+            for surface in (old, new)
+        )
         shown = f"import {path}"
     else:
         before = set((old.conditional(path) or {}).get("needs", ()))

@@ -34,7 +34,7 @@ def made():
 @pytest.fixture(scope="session")
 def library():
     """Real releases, kept in the user's cache folder."""
-    return Library(report=lambda line: print(line, file=sys.stderr))
+    return Library(report=lambda line: sys.stderr.write(f"{line}\n"))
 
 
 @pytest.fixture(scope="session")

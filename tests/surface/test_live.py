@@ -1,6 +1,7 @@
 """For every release that imports in `lean`, the surface that was read equals the one that imports show."""
 
 import fnmatch
+import sys
 from pathlib import Path
 
 import pytest
@@ -137,7 +138,9 @@ def look(library, lean, inside, release):
 def check(library, lean, inside, release):
     surface, live, found, counts = look(library, lean, inside, release)
     unexplained = [difference for difference in found if reason(difference) is None]
-    print(f"{release}: {counts}, {len(found)} differences, {len(live['failed'])} modules do not import")
+    sys.stderr.write(
+        f"\n{release}: {counts}, {len(found)} differences, {len(live['failed'])} modules do not import\n"
+    )
     assert not unexplained, f"{len(unexplained)} of {len(found)}: {unexplained[:30]}"
     assert counts["functions"] > 500
     unforeseen = [
@@ -163,8 +166,8 @@ def test_surface_equals_import(library, lean, inside, release):
 @pytest.mark.slow
 def test_surface_equals_import_of_every_release(library, lean, inside):
     used = set()
-    for release in library.published():
-        if tuple(map(int, release.split(".post")[0].split("."))) >= (0, 4, 0):
-            used |= check(library, lean, inside, release)
+    for release in library.index.releases(library.project):
+        if release.best.is_wheel:  # the earlier sdists want build requirements that are gone from the index
+            used |= check(library, lean, inside, release.version)
     unused = [DIFFERENCES[number]["reason"] for number in range(len(DIFFERENCES)) if number not in used]
     assert not unused, f"no release needs these any more: {unused}"
