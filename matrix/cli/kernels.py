@@ -104,9 +104,15 @@ def _found(arguments: argparse.Namespace, index: Index) -> list[Finding]:
 
 
 def _published(index: Index) -> list[str]:
+    """Every release, or those that come with the package where no index can be asked."""
+    from matrix.cubins import answers
+    from matrix.errors import KernelMatrixError
     from matrix.releases.index import published
 
-    return published(pre=True, index=index)
+    try:
+        return published(pre=True, index=index)
+    except KernelMatrixError:
+        return answers.known()
 
 
 def _workshop(arguments: argparse.Namespace, index: Index) -> Workshop | NoSelectionError:
@@ -164,11 +170,11 @@ def _difference(older: str, found: Sequence[Finding], index: Index) -> tuple[lis
 def _history(index: Index, *, every: bool) -> tuple[list[str], dict[str, Any]]:
     """Over the releases on the index, or those that come with the package where it cannot be asked."""
     from matrix.cubins import answers, inventory, show, sources
-    from matrix.errors import NetworkError
+    from matrix.errors import KernelMatrixError
 
     try:
         read, failed = sources.on_index_all(sources.releases(index), index)
-    except NetworkError as error:
+    except KernelMatrixError as error:
         print(
             f"kernel-matrix: {error.what} The releases that come with this tool are shown.", file=sys.stderr
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from matrix import toml
 from matrix.cubins import names
 from matrix.cubins.selection import NOT_ASKABLE
 from matrix.engines import contracts
@@ -30,7 +29,7 @@ def disagreements(known: Known) -> list[str]:
         askable = not any(text.startswith(NOT_ASKABLE) for text in refused)
         if not kernels and configurations >= 0:
             found.append(
-                f"{activation.id}: no kernel by name, and the selection code finds {configurations} configurations"
+                f"{activation.id}: no kernel by name, and the selection code finds up to {configurations} configurations"
             )
         elif kernels and askable and configurations < (0 if known.selection.silent else 1):
             said = refused[0] if refused else "no configuration at any shape"
@@ -84,7 +83,7 @@ class Assertion:
 def assertions(known: Known) -> list[Assertion]:
     """Every engine release's asserted activations against a FlashInfer release."""
     runs = runnable(known)
-    tables = [table for name, table in toml.load(contracts.BUILT_IN).items() if name != "schema"]
+    tables = [contracts.load(engine) for engine in contracts.names()]
     return [
         Assertion(
             engine=table["engine"],

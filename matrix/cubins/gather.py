@@ -32,12 +32,14 @@ def look(release: str, path: Path | None, index: Index) -> Finding:
     """The kernels of a release from a path or the index, else as they were kept; with the answers that were kept.
 
     Raises:
-        InputError: there is no such release of FlashInfer.
+        InputError: there is no such release of FlashInfer, or none of its kernels at the path.
     """
     kept = answers.find(release, index.store)
     try:
         inventory = sources.in_path(release, path, index) if path else sources.on_index(release, index)
     except KernelMatrixError as error:
+        if path:
+            raise
         if kept:
             return Finding(release=release, known=kept, problem={})
         index.release(sources.LIBRARY, release)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matrix import cache
-from matrix.cubins import signature, sources
+from matrix.cubins import closure, signature, sources
 from matrix.cubins.compiler import DEVICE, Compiler
 from matrix.cubins.refusals import NoSelectionError
 from matrix.cubins.signature import Parameter, UnknownSignatureError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 ARCH = "10.0a"
 HASHED = ("generator", "function", "leave_out", "optimization")
 FILES = ("selection.so", "module.json")
+MADE_FROM = ("closure", "compiler")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ class Module:
         python: interpreter of the release's environment, which can load it.
         parameters: of the selection function, as the release's source declares them.
         enums: integers of the release's enums, by name of enum and member.
-        source_hash: over everything of the release that went into it.
+        source_hash: over the sources and headers that went into it.
         seconds: that the compilation took, now or when it was cached.
         cached: it was there already, from this release or from one with the same sources.
     """
@@ -94,7 +95,6 @@ def make(release: str, workshop: Workshop) -> Module:
     digest = _hash(built, headers, workshop.settings)
     name = f"{release}-cuda{workshop.toolchain.version}-sm{workshop.arch}-{digest[:12]}"
     folder = cache.folder("selection") / name
-    _adopt(folder)
     note = _read_note(folder)
     cached = note is not None
     if note is None:
@@ -104,7 +104,7 @@ def make(release: str, workshop: Workshop) -> Module:
         python=built.python,
         parameters=_checked((Parameter(**parameter) for parameter in note["parameters"]), workshop.settings),
         enums=note["enums"],
-        source_hash=digest,
+        source_hash=note["closure"],
         seconds=note["seconds"],
         cached=cached,
     )
@@ -121,11 +121,8 @@ def _environment(release: str, workshop: Workshop) -> Built:
 
 def _hash(built: Built, headers: Mapping[str, bytes], settings: Settings) -> str:
     """A digest over the release's sources, the headers of its kernels, and how they are compiled."""
-    digest = sha256(json.dumps([settings.code[key] for key in HASHED]).encode() + DEVICE.read_bytes())
-    data = next(iter(built.prefix.glob("lib/python3*/site-packages/flashinfer/data")), None)
-    if data is None:
-        reason = f"FlashInfer {built.environment.release} ships no sources to compile."
-        raise NoSelectionError(Verdict.NOT_RUN, reason, "Choose a release from 0.5 on.")
+    digest = sha256(json.dumps(_how(settings)).encode())
+    data = _data(built)
     own = [path for folder in ("csrc", "include") for path in (data / folder).rglob("*") if path.is_file()]
     contents = {str(path.relative_to(data)): path.read_bytes() for path in own} | dict(headers)
     for name in sorted(contents):
@@ -134,14 +131,30 @@ def _hash(built: Built, headers: Mapping[str, bytes], settings: Settings) -> str
     return digest.hexdigest()
 
 
-def _adopt(folder: Path) -> None:
-    """Take over the module of another release with the same sources, compiler and architecture."""
-    made_from = folder.name.partition("-cuda")[2]
-    for other in sorted(folder.parent.glob(f"*-cuda{made_from}")):
-        if not folder.exists() and _read_note(other) is not None:
-            folder.mkdir()
-            for name in FILES:
-                os.link(other / name, folder / name)
+def _data(built: Built) -> Path:
+    """The folder of a release's sources."""
+    for data in built.prefix.glob("lib/python3*/site-packages/flashinfer/data"):
+        return data
+    reason = f"FlashInfer {built.environment.release} ships no sources to compile."
+    raise NoSelectionError(Verdict.NOT_RUN, reason, "Choose a release from 0.5 on.")
+
+
+def _how(settings: Settings) -> list[Any]:
+    return [*(settings.code[key] for key in HASHED), DEVICE.read_text(encoding="utf-8")]
+
+
+def _compiled_by(workshop: Workshop) -> list[Any]:
+    return [workshop.toolchain.version, workshop.arch, *_how(workshop.settings)]
+
+
+def _same(folder: Path, note: Mapping[str, Any]) -> Path | None:
+    """The module of another release that is made of the same, by the same compiler."""
+    made_from = {key: note[key] for key in MADE_FROM}
+    for other in sorted(folder.parent.glob("*/module.json")):
+        found = _read_note(other.parent)
+        if found is not None and made_from.items() <= found.items():
+            return other.parent / "selection.so"
+    return None
 
 
 def _read_note(folder: Path) -> dict[str, Any] | None:
@@ -149,7 +162,7 @@ def _read_note(folder: Path) -> dict[str, Any] | None:
         note: dict[str, Any] = json.loads((folder / "module.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return note if (folder / "selection.so").is_file() else None
+    return note if (folder / "selection.so").is_file() and "closure" in note else None
 
 
 def _build(folder: Path, built: Built, headers: Mapping[str, bytes], workshop: Workshop) -> dict[str, Any]:
@@ -171,15 +184,22 @@ def _build(folder: Path, built: Built, headers: Mapping[str, bytes], workshop: W
             jobs=workshop.jobs,
         )
         spec = compiler.spec()
-        left_out = settings.code["leave_out"]
-        kept = [path for path in spec["sources"] if not any(word in Path(path).name for word in left_out)]
-        parameters = _parameters(kept, settings)
-        seconds = compiler.compile(spec["ninja"], kept)
+        kept = _kept(spec["sources"], settings)
+        roots = (fresh / "cubins", _data(built))
+        ninja = Path(spec["ninja"]).read_text(encoding="utf-8")
+        folders = closure.include_folders(ninja, roots)
         note = {
-            "parameters": [asdict(parameter) for parameter in parameters],
+            "parameters": [asdict(parameter) for parameter in _parameters(kept, settings)],
             "enums": spec["enums"],
-            "seconds": round(seconds, 1),
+            "closure": closure.digest(map(Path, kept), folders, roots),
+            "compiler": [*_compiled_by(workshop), closure.definitions(ninja)],
+            "seconds": 0.0,
         }
+        same = _same(folder, note)
+        if same:
+            os.link(same, fresh / "selection.so")
+        else:
+            note["seconds"] = round(compiler.compile(spec["ninja"], kept), 1)
         (fresh / "module.json").write_text(json.dumps(note), encoding="utf-8")
         folder.mkdir(exist_ok=True)
         for name in FILES:
@@ -192,6 +212,12 @@ def _build(folder: Path, built: Built, headers: Mapping[str, bytes], workshop: W
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return note
+
+
+def _kept(listed: Iterable[str], settings: Settings) -> list[str]:
+    """The sources to compile, judged by file and folder."""
+    left_out = settings.code["leave_out"]
+    return [path for path in listed if not any(word in "/".join(Path(path).parts[-2:]) for word in left_out)]
 
 
 def _parameters(kept: Iterable[str], settings: Settings) -> tuple[Parameter, ...]:

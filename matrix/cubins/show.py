@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from matrix.cubins import agreement, names
@@ -39,13 +40,15 @@ def lines(found: Finding) -> list[str]:
     ]
     told += [f"  DISAGREE  {sentence}" for sentence in agreement.disagreements(known)]
     told += ["", "Activations that engines let through, against those that this release can run:"]
-    told += [f"  {each.engine:16} {each.fit}{_parts(each)}" for each in agreement.assertions(known)]
+    for fit, engines in groupby(agreement.assertions(known), key=_fit):
+        first, *_, last = [each.engine for each in engines] * 2
+        told.append(f"  {first if first == last else f'{first} - {last}'}: {fit}")
     return told
 
 
-def _parts(each: agreement.Assertion) -> str:
+def _fit(each: agreement.Assertion) -> str:
     refused = f"; refuses {', '.join(each.refused)}" if each.refused else ""
-    return refused + (f"; lets through {', '.join(each.unserved)}" if each.unserved else "")
+    return each.fit + refused + (f"; lets through {', '.join(each.unserved)}" if each.unserved else "")
 
 
 def _remedy(problem: Mapping[str, str]) -> list[str]:

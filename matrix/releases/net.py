@@ -80,6 +80,13 @@ class Network:
             )
         return self._remote(url, span, accept)
 
+    def close(self) -> None:
+        """Close the connections that are open; the next `get` opens new ones."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
     def _remote(self, url: str, span: tuple[int, int] | None, accept: str) -> Answer:
         import httpx
 

@@ -1,0 +1,112 @@
+"""`kernel-matrix kernels` with what comes with the package, without any index."""
+
+import json
+import zipfile
+
+import pytest
+
+from matrix.cli import main
+from matrix.errors import Exit
+
+RELU2 = (
+    "Bmm_Bfloat16_Bfloat16Bfloat16_Fp32_t128x8x128u2_s5_et128x8_m128x8x16_cga1x1x1_16dp256b_rM_BN_transOut_schedS"
+    "_bN_relu2_ldgsts_rgTma_clmp_dynB_sm100f"
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_index(monkeypatch, tmp_path):
+    for name in (
+        "PIP_FIND_LINKS",
+        "UV_FIND_LINKS",
+        "PIP_INDEX_URL",
+        "UV_INDEX_URL",
+        "UV_DEFAULT_INDEX",
+        "UV_INDEX",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("KERNEL_MATRIX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+def document(capsys, *arguments):
+    status = main(["kernels", *arguments, "--json"])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def test_a_release_as_lines(capsys):
+    assert main(["kernels", "0.6.8.post1"]) == Exit.AS_EXPECTED
+    told = capsys.readouterr().out
+    assert "FlashInfer 0.6.8.post1: 10560 kernels (flashinfer_cubin-0.6.8.post1" in told
+    assert "0 names that do not parse" in told
+    assert "`kernel-matrix kernels 0.6.8.post1 --select`" in told
+    assert "Unsupported eltwise activation type  Silu" in told
+    assert "sglang-0.5.11: too narrow; refuses relu2-nongated" in told
+
+
+def test_a_release_for_machines(capsys):
+    status, told = document(capsys, "0.6.8.post1")
+    assert status == Exit.AS_EXPECTED
+    (release,) = told["releases"]
+    assert release["bf16_moe"] == {"none": 36, "relu2": 36, "swiGlu": 36}
+    assert release["families"]["moe"] == 1405
+    assert release["disagreements"] == []
+    assert release["selection"]["tokens"] == [1, 4, 64, 1024, 8192]
+
+
+def test_the_difference_of_two(capsys):
+    status, told = document(capsys, "0.6.8.post1", "--against", "0.6.7.post3")
+    assert status == Exit.AS_EXPECTED
+    (change,) = told["difference"]
+    assert (change["kind"]["activation"], change["old"], change["new"]) == ("relu2", 0, 36)
+
+
+def test_history(capsys):
+    status, told = document(capsys, "--history")
+    assert status == Exit.AS_EXPECTED
+    bf16 = {
+        kind["activation"]: kind
+        for kind in told["history"]["kinds"]
+        if {kind["a"], kind["b"], kind["out"]} == {"Bfloat16"}
+    }
+    assert bf16["relu2"]["since"] == "0.6.8"
+    assert [span["count"] for span in bf16["relu2"]["spans"]] == [0, 36, 72]
+    assert [span["count"] for span in bf16["swiGlu"]["spans"]] == [0, 52, 36, 72]
+    assert main(["kernels", "--history"]) == Exit.AS_EXPECTED
+    assert "relu2: since 0.6.8 (" in capsys.readouterr().out
+
+
+def test_kernels_of_a_path_and_a_disagreement(capsys, tmp_path):
+    """A cubin package of which nothing but one kernel is left: the committed answers contradict it."""
+    path = tmp_path / "flashinfer_cubin-0.6.8.post1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"flashinfer_cubin/cubins/x/{RELU2}.cubin", b"")
+        archive.writestr("flashinfer_cubin/cubins/x/Bmm_of_a_new_form.cubin", b"")
+        archive.writestr("flashinfer_cubin-0.6.8.post1.dist-info/METADATA", "")
+    status, told = document(capsys, "0.6.8.post1", "--cubins", str(path))
+    assert status == Exit.UNEXPECTED
+    (release,) = told["releases"]
+    assert release["inventory"]["unparsed"] == ["Bmm_of_a_new_form"]
+    assert release["disagreements"] == [
+        "silu-gated: no kernel by name, and the selection code finds up to 356 configurations"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "no release was named"),
+        (("0.6.99",), "unknown release|no package index"),
+        (("0.6.8.post1", "--cubins", "nowhere"), "nowhere is not there"),
+    ],
+)
+def test_bad_input_is_one_message(arguments, message, capsys):
+    import re
+
+    assert main(["kernels", *arguments]) == Exit.BAD_INPUT
+    error = capsys.readouterr().err
+    assert re.search(message, error)
+    assert "Traceback" not in error

@@ -1,0 +1,147 @@
+"""The answers that come with the package."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from matrix.cubins import agreement, answers, names
+from matrix.cubins.inventory import Group
+from matrix.errors import InputError
+from matrix.releases import window
+from matrix.releases.store import Store
+
+RELEASES = answers.known()
+ASKED = ["0.5.3", "0.6.7.post3", "0.6.8.post1", "0.6.11.post1", "0.6.12", "0.6.13"]
+
+
+@pytest.fixture(scope="module")
+def load(tmp_path_factory):
+    store = Store(tmp_path_factory.mktemp("empty"))
+    return lambda release: answers.find(release, store)
+
+
+def test_releases_of_the_window_are_known_as_far_as_their_kernels_are_published(load):
+    known = [release.version for release in window.load(window.BUILT_IN).releases if load(release.version)]
+    assert known == ["0.5.3", "0.6.7.post3", "0.6.8.post1", "0.6.11.post1"]
+    assert len(RELEASES) >= 26
+    assert set(ASKED) <= set(RELEASES)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_names_and_selection_agree(release, load):
+    known = load(release)
+    assert known.inventory.release == release
+    assert known.inventory.unparsed == ()
+    assert agreement.disagreements(known) == []
+    assert release in known.made["command"]
+    assert known.selection or known.problem["reason"]
+    assert (known.selection is not None) is (release not in {"0.4.0", "0.4.1", "0.5.0", "0.5.1"})
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_no_folder_of_a_machine_stands_in_a_file(release):
+    text = (answers.FOLDER / f"{release}.json").read_text(encoding="utf-8")
+    assert "site-packages" not in text
+    assert "/root" not in text
+    assert "/home" not in text
+
+
+def test_known_configurations(load):
+    """As they were asked by hand."""
+    for release, expected in {
+        "0.6.7.post3": [352, None, 8],
+        "0.6.11.post1": [352, 352, 8],
+    }.items():
+        told = [load(release).selection.find("deepseek-v3", "silu-gated", tokens=t) for t in (1, 64, 8192)]
+        assert all(wanted in (None, found) for found, wanted in zip(told, expected, strict=True))
+    relu2 = load("0.6.11.post1").selection
+    assert [relu2.find("nemotron-h", "relu2-nongated", tokens=t) for t in (1, 64, 8192)] == [176, 176, 6]
+    assert relu2.find("nemotron-h-nano", "relu2-nongated", tokens=1) == 0  # 1856 is no multiple of 128
+    assert relu2.find("nemotron-h-nano+pad", "relu2-nongated", tokens=1) > 0
+
+
+def test_refusals_word_for_word(load):
+    old = load("0.6.7.post3").selection.find("nemotron-h", "relu2-nongated", tokens=1)
+    assert old.startswith(
+        "RuntimeError: Error in function 'TrtllmGenBatchedGemmRunner' at flashinfer/data/csrc/"
+    )
+    assert "No kernel found for the given options: mDtypeA: Bfloat16, mDtypeB: Bfloat16" in old
+    new = load("0.6.11.post1").selection
+    assert "No kernel found for the given options" in new.find("deepseek-v3", "gelu-gated", tokens=1)
+    assert "Unsupported eltwise activation type  Silu" in new.find("deepseek-v3", "silu-nongated", tokens=1)
+
+
+def test_the_oldest_list_is_empty_at_every_shape(load):
+    assert load("0.5.3").selection.silent
+    assert not load("0.6.8.post1").selection.silent
+
+
+def test_relu2_taken_out_of_the_names_is_caught(load):
+    known = load("0.6.8.post1")
+    groups = {kind: group for kind, group in known.inventory.groups.items() if kind.activation != "relu2"}
+    told = agreement.disagreements(replace(known, inventory=replace(known.inventory, groups=groups)))
+    assert told == ["relu2-nongated: no kernel by name, and the selection code finds up to 356 configurations"]
+
+
+def test_a_kernel_by_name_that_no_code_finds_is_caught(load):
+    known = load("0.6.7.post3")
+    swiglu = next(
+        kind
+        for kind in known.inventory.groups
+        if kind[:5] == (names.MOE, "Bfloat16", "Bfloat16", "Bfloat16", "swiGlu")
+    )
+    groups = known.inventory.groups | {swiglu._replace(activation="relu2"): Group(count=36)}
+    (told,) = agreement.disagreements(replace(known, inventory=replace(known.inventory, groups=groups)))
+    assert told.startswith("relu2-nongated: 36 kernels by name, and the selection code says: RuntimeError")
+
+
+def test_assertions_of_engines(load):
+    table = {each.engine: each for each in agreement.assertions(load("0.6.8.post1"))}
+    assert agreement.runnable(load("0.6.8.post1")) == {"silu-gated", "relu2-nongated"}
+    assert (table["sglang-0.5.11"].fit, table["sglang-0.5.11"].refused) == ("too narrow", ("relu2-nongated",))
+    assert table["sglang-0.5.12"].fit == "too wide"
+    assert table["sglang-0.5.12"].unserved == ("silu-nongated",)
+    old = {each.engine: each.fit for each in agreement.assertions(load("0.6.7.post3"))}
+    assert old["sglang-0.5.11"] == "equal"
+
+
+def test_an_unknown_release_says_what_would_help(load):
+    assert load("0.6.14") is None
+    problem = answers.missing("0.6.14")
+    assert problem["verdict"] == "NOT_RUN"
+    assert "0.6.14" in problem["reason"]
+    assert "kernel-matrix kernels 0.6.14 --select" in problem["remedy"]
+
+
+def test_what_was_asked_here_goes_first(load, tmp_path):
+    store = Store(tmp_path)
+    known = replace(load("0.6.8.post1"), made={"command": "here"})
+    answers.write(known, None, store)
+    assert answers.find("0.6.8.post1", store) == known
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", '{"schema": "kernel-matrix/kernels/1", "made": {}}', '{"schema": "other"}']
+)
+def test_a_damaged_file_is_named(text, tmp_path):
+    (tmp_path / "0.6.8.json").write_text(text)
+    with pytest.raises(InputError, match=r"0\.6\.8\.json is damaged or not of kernel-matrix/kernels/1"):
+        answers.find("0.6.8", Store(tmp_path / "store"), tmp_path)
+
+
+def test_a_worker_gets_plain_data(load):
+    from matrix.cubins.shipped import Shipped
+
+    data = json.loads(json.dumps(load("0.6.11.post1").for_worker()))
+    known = Shipped.of(data)
+    assert known.members == ("Swiglu", "Relu2")
+    assert known.configurations("nemotron-h", "relu2-nongated", 64) == 176
+    assert known.splits("nemotron-h", "relu2-nongated")["EP1 TP2"] == 0
+    assert known.splits("nemotron-h", "relu2-nongated")["EP8 TP1"] > 0
+    assert (
+        Shipped.of(json.loads(json.dumps(load("0.5.3").for_worker()))).configurations(
+            "deepseek-v3", "silu-gated", 1
+        )
+        is None
+    )
