@@ -49,11 +49,7 @@ def check(cell: Cell, bench: Bench) -> Answer | None:
     if there and _would_be_taken(cell, bench):
         reason = f"the dispatcher falls back ({decision.reason}), and the release has a kernel: {found}"
         return Answer(Verdict.FAIL_API, reason, "Correct the dispatcher.", evidence)
-    reason = (
-        f"{found}; the dispatcher falls back for another reason"
-        if there
-        else f"the dispatcher falls back: {found}"
-    )
+    reason = f"{found}; not taken: {decision.reason}" if there else f"the dispatcher falls back: {found}"
     return Answer(Verdict.PASS, reason, "", evidence)
 
 

@@ -54,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write", type=Path, metavar="DIR", help="keep the answers there instead of in the cache folder"
     )
+    parser.add_argument(
+        "--package",
+        type=Path,
+        metavar="DIR",
+        help="with --select and one release: lay out its module for a GPU that the release must refuse (tests/gpu)",
+    )
     options.add_json(parser)
 
 
@@ -100,7 +106,18 @@ def _found(arguments: argparse.Namespace, index: Index) -> list[Finding]:
         for each in found:
             if each.known:
                 answers.write(each.known, arguments.write, index.store)
+        if arguments.package:
+            _package(found[0].release, workshop, arguments)
     return found
+
+
+def _package(release: str, workshop: Workshop | NoSelectionError, arguments: argparse.Namespace) -> None:
+    from matrix.cubins import module, package, sources
+
+    if isinstance(workshop, Exception):
+        raise workshop
+    headers = sources.headers(release, arguments.cubins, workshop.index)
+    package.write(arguments.package, release, module.make(release, workshop), headers, arguments.arch)
 
 
 def _published(index: Index) -> list[str]:

@@ -29,7 +29,8 @@ def disagreements(known: Known) -> list[str]:
         askable = not any(text.startswith(NOT_ASKABLE) for text in refused)
         if not kernels and configurations >= 0:
             found.append(
-                f"{activation.id}: no kernel by name, and the selection code finds up to {configurations} configurations"
+                f"{activation.id}: no kernel by name, and the selection code finds "
+                f"up to {configurations} configurations"
             )
         elif kernels and askable and configurations < (0 if known.selection.silent else 1):
             said = refused[0] if refused else "no configuration at any shape"

@@ -26,6 +26,10 @@ TAIL = 12
 GIB = 1 << 30
 DEVICE = Path(__file__).with_name("device.c")
 SPEC = Path(__file__).with_name("spec.py")
+ASKED = "selection.so"
+"""The module that is asked, with `device.c` in place of a GPU."""
+PLAIN = "plain.so"
+"""The same module as the release itself would load it, on whatever GPU there is."""
 UNCHECKED = "FLASHINFER_CUBIN_CHECKSUM_DISABLED"
 """With it FlashInfer reads headers that are not those of its release; for experiments with changed ones."""
 
@@ -44,7 +48,7 @@ class Compiler:
         settings: `selection.toml`.
         toolchain: compiler and headers of CUDA.
         built: the release's environment.
-        folder: where everything is made; the module is `selection.so` in it.
+        folder: where everything is made, the modules `ASKED` and `PLAIN` too.
         arch: such as `10.0a`.
         jobs: compiler processes at a time, at most.
     """
@@ -103,12 +107,24 @@ class Compiler:
         limited = ["nice", "-n", "10", "sh", "-c", 'ulimit -v "$0"; exec "$@"', str(limit)]
         self._run([*limited, "ninja", "-f", str(build_file), "-j", str(jobs), *objects])
         major, _, minor = self.arch.rstrip("af").partition(".")
-        device = ["-x", "c", str(DEVICE), f"-DMAJOR={major}", f"-DMINOR={minor}", "-x", "none"]
-        fresh = self.folder / "selection.new"
-        link = ["cc", "-shared", "-fPIC", "-o", str(fresh), *device, *objects, "-lstdc++", "-Wl,-Bsymbolic"]
-        self._run([*link, "-Wl,-z,lazy,--unresolved-symbols=ignore-all", str(self.toolchain.cudart)])
-        fresh.replace(self.folder / "selection.so")
+        device = [
+            "-x",
+            "c",
+            str(DEVICE),
+            f"-DMAJOR={major}",
+            f"-DMINOR={minor}",
+            "-x",
+            "none",
+            "-Wl,-Bsymbolic",
+        ]
+        self._link(self.folder / ASKED, [*device, *objects])
+        self._link(self.folder / PLAIN, objects)
         return time.monotonic() - started
+
+    def _link(self, module: Path, parts: list[str]) -> None:
+        """Link a module whose symbols may stay open."""
+        options = ["-shared", "-fPIC", "-Wl,-z,lazy,--unresolved-symbols=ignore-all"]
+        self._run(["cc", *options, "-o", str(module), *parts, "-lstdc++", str(self.toolchain.cudart)])
 
     def _run(self, command: list[str]) -> None:
         minutes = self.settings.code["minutes"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from matrix import cache
 from matrix.cubins import closure, signature, sources
-from matrix.cubins.compiler import DEVICE, Compiler
+from matrix.cubins.compiler import ASKED, DEVICE, PLAIN, Compiler
 from matrix.cubins.refusals import NoSelectionError
 from matrix.cubins.signature import Parameter, UnknownSignatureError
 from matrix.environments import recipes
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ARCH = "10.0a"
 HASHED = ("generator", "function", "leave_out", "optimization")
-FILES = ("selection.so", "module.json")
+NOTE = "module.json"
 MADE_FROM = ("closure", "compiler")
 
 
@@ -44,6 +44,7 @@ class Module:
         python: interpreter of the release's environment, which can load it.
         parameters: of the selection function, as the release's source declares them.
         enums: integers of the release's enums, by name of enum and member.
+        name: what the release calls its module.
         source_hash: over the sources and headers that went into it.
         seconds: that the compilation took, now or when it was cached.
         cached: it was there already, from this release or from one with the same sources.
@@ -53,6 +54,7 @@ class Module:
     python: Path
     parameters: tuple[Parameter, ...]
     enums: dict[str, dict[str, int]]
+    name: str
     source_hash: str
     seconds: float
     cached: bool
@@ -100,10 +102,11 @@ def make(release: str, workshop: Workshop) -> Module:
     if note is None:
         note = _build(folder, built, headers, workshop)
     return Module(
-        path=folder / "selection.so",
+        path=folder / ASKED,
         python=built.python,
         parameters=_checked((Parameter(**parameter) for parameter in note["parameters"]), workshop.settings),
         enums=note["enums"],
+        name=note["name"],
         source_hash=note["closure"],
         seconds=note["seconds"],
         cached=cached,
@@ -150,19 +153,19 @@ def _compiled_by(workshop: Workshop) -> list[Any]:
 def _same(folder: Path, note: Mapping[str, Any]) -> Path | None:
     """The module of another release that is made of the same, by the same compiler."""
     made_from = {key: note[key] for key in MADE_FROM}
-    for other in sorted(folder.parent.glob("*/module.json")):
+    for other in sorted(folder.parent.glob(f"*/{NOTE}")):
         found = _read_note(other.parent)
         if found is not None and made_from.items() <= found.items():
-            return other.parent / "selection.so"
+            return other.parent
     return None
 
 
 def _read_note(folder: Path) -> dict[str, Any] | None:
     try:
-        note: dict[str, Any] = json.loads((folder / "module.json").read_text(encoding="utf-8"))
+        note: dict[str, Any] = json.loads((folder / NOTE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return note if (folder / "selection.so").is_file() and "closure" in note else None
+    return note if all((folder / name).is_file() for name in (ASKED, PLAIN)) else None
 
 
 def _build(folder: Path, built: Built, headers: Mapping[str, bytes], workshop: Workshop) -> dict[str, Any]:
@@ -191,18 +194,20 @@ def _build(folder: Path, built: Built, headers: Mapping[str, bytes], workshop: W
         note = {
             "parameters": [asdict(parameter) for parameter in _parameters(kept, settings)],
             "enums": spec["enums"],
+            "name": spec["name"],
             "closure": closure.digest(map(Path, kept), folders, roots),
             "compiler": [*_compiled_by(workshop), closure.definitions(ninja)],
             "seconds": 0.0,
         }
         same = _same(folder, note)
         if same:
-            os.link(same, fresh / "selection.so")
+            for name in (ASKED, PLAIN):
+                os.link(same / name, fresh / name)
         else:
             note["seconds"] = round(compiler.compile(spec["ninja"], kept), 1)
-        (fresh / "module.json").write_text(json.dumps(note), encoding="utf-8")
+        (fresh / NOTE).write_text(json.dumps(note), encoding="utf-8")
         folder.mkdir(exist_ok=True)
-        for name in FILES:
+        for name in (ASKED, PLAIN, NOTE):
             (fresh / name).replace(folder / name)
     except OSError as error:
         reason = f"the selection code cannot be built in {folder.parent}: {error.strerror or error}."

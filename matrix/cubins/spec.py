@@ -21,6 +21,7 @@ def main(generator: str, *enums: str) -> None:
     spec = getattr(importlib.import_module(module), name)()
     spec.write_ninja()
     found = {
+        "name": spec.name,
         "ninja": str(spec.ninja_path),
         "sources": [str(source) for source in spec.sources],
         "enums": {enum: _members(enum) for enum in enums},
