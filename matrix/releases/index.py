@@ -22,7 +22,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from matrix.errors import InputError, NetworkError, unknown
+from matrix.errors import InputError, NetworkError
 from matrix.releases.net import Network
 from matrix.releases.store import Store
 
@@ -159,11 +159,17 @@ class Index:
         try:
             wanted = Version(version)
         except InvalidVersion:
-            raise unknown(f"release of {project}", version, [one.version for one in every]) from None
+            newest = ", ".join(one.version for one in every[-3:])
+            remedy = f"Give a version as the index shows it; the newest are {newest}."
+            raise InputError(f"unknown release of {project}: '{version}'.", remedy) from None
         for one in every:
             if Version(one.version) == wanted:
                 return one
-        raise unknown(f"release of {project}", version, [one.version for one in every])
+        place = sum(Version(one.version) < wanted for one in every)
+        near = ", ".join(one.version for one in every[max(0, place - 2) : place + 2])
+        raise InputError(
+            f"unknown release of {project}: '{version}'.", f"Nearest published releases: {near}."
+        )
 
     def _ask(self, name: str) -> list[File]:
         settings = self.network.settings

@@ -8,6 +8,7 @@ import netrc
 import ssl
 import threading
 import time
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +56,7 @@ class Network:
         self.requests = 0
         self._lock = threading.Lock()
         self._clients: dict[bool, httpx.Client] = {}
+        weakref.finalize(self, _close, self._clients)
 
     def get(self, url: str, *, span: tuple[int, int] | None = None, accept: str = "*/*") -> Answer:
         """Read a URL, whole or a part.
@@ -83,9 +85,7 @@ class Network:
     def close(self) -> None:
         """Close the connections that are open; the next `get` opens new ones."""
         with self._lock:
-            for client in self._clients.values():
-                client.close()
-            self._clients.clear()
+            _close(self._clients)
 
     def _remote(self, url: str, span: tuple[int, int] | None, accept: str) -> Answer:
         import httpx
@@ -171,6 +171,12 @@ class Network:
             token = base64.b64encode(":".join(login).encode()).decode()
             request.headers["authorization"] = f"Basic {token}"
         return request
+
+
+def _close(clients: dict[bool, httpx.Client]) -> None:
+    for client in clients.values():
+        client.close()
+    clients.clear()
 
 
 def _local(url: str, span: tuple[int, int] | None) -> Answer:

@@ -330,7 +330,8 @@ WHOLE = {
             "flashinfer/__init__.py": replaced(
                 s["flashinfer/__init__.py"],
                 "from .sampling import sampling_from_logits as sampling_from_logits",
-                "try:\n    import a_new_package\n    from .sampling import sampling_from_logits as sampling_from_logits\n"
+                "try:\n    import a_new_package\n"
+                "    from .sampling import sampling_from_logits as sampling_from_logits\n"
                 "except ImportError:\n    pass",
             )
         },
