@@ -43,7 +43,8 @@ def create(plan: Plan, out: Path | None) -> Path:
     """
     name = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H-%M-%S")
     folder = out or DEFAULT_FOLDER / name
-    if (folder / "journal.jsonl").exists():
+    path = folder / "journal.jsonl"
+    if path.exists() and path.stat().st_size:
         raise InputError(
             f"{folder} holds a run already.",
             f"Go on with it by `kernel-matrix resume {folder}`, or name another folder with --out.",
@@ -51,17 +52,17 @@ def create(plan: Plan, out: Path | None) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "plan.json").write_text(json.dumps(plan.document, indent=1), encoding="utf-8")
+        Journal(path=path).write(
+            "header",
+            schema=journal.SCHEMA,
+            plan=plan.document["hash"],
+            tool_version=__version__,
+            created=plan.document["created"],
+        )
     except OSError as error:
         raise InputError(
             f"cannot write into {folder}: {error.strerror}.", "Name another with --out."
         ) from error
-    Journal(path=folder / "journal.jsonl").write(
-        "header",
-        schema=journal.SCHEMA,
-        plan=plan.document["hash"],
-        tool_version=__version__,
-        created=plan.document["created"],
-    )
     return folder
 
 

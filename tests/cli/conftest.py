@@ -6,11 +6,14 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from matrix.run import journal
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SELECTION = "(backend=torch and routing=deepseek_v3) or (backend=trtllm_bf16 and activation=gelu)"
 
@@ -46,6 +49,7 @@ class Planted:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         ) as process:
             until = time.monotonic() + 60
             while not set(faults) & set(self.started()):

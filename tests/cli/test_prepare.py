@@ -18,7 +18,9 @@ def prefix(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("question", [["--environment", "lean"], ["--environment", "lean", "--environment", "absent"]])
+@pytest.mark.parametrize(
+    "question", [["--environment", "lean"], ["--environment", "lean", "--environment", "absent"]]
+)
 def test_one_environment_at_a_time(kernel_matrix, prefix, tmp_path, question):
     told = kernel_matrix("prepare", *question, "--prefix", prefix, "--out", tmp_path / "run")
     assert told.code == Exit.BAD_INPUT

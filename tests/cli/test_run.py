@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections import Counter
@@ -53,11 +54,11 @@ def test_a_crash_is_an_unexpected_verdict_of_its_cell_alone(planted_run):
     assert "the process died of SIGSEGV" in told.out
 
 
-@pytest.mark.parametrize("whom", ["the tool", "everybody, as a terminal does"])
-def test_ctrl_c_leaves_a_journal_and_a_report_and_resume_completes_them(planted_run, whom):
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["the tool", "its group, as a terminal does"])
+def test_ctrl_c_leaves_a_journal_and_a_report_and_resume_completes_them(planted_run, send):
     culprit = planted_run.fragile[2]
     with planted_run.running({culprit: "hang"}) as process:
-        process.send_signal(signal.SIGINT)
+        send(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == Exit.INTERRUPTED, err
     assert "Traceback" not in err
@@ -99,29 +100,34 @@ def test_a_tool_that_was_killed_is_resumed(planted_run):
 
 @pytest.fixture
 def disk(tmp_path):
-    """A real file system of 128 KiB."""
+    """A real file system of half a MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("no file system can be mounted here")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_full_disk_is_one_clear_error_and_what_was_measured_is_kept(planted_run, disk):
+@pytest.mark.parametrize("left", [8 << 10, 60 << 10], ids=["before the plan", "in the middle"])
+def test_a_full_disk_is_one_clear_error_and_what_was_measured_is_kept(planted_run, disk, left):
     planted_run.folder = disk / "run"
     filler = disk / "filler"
-    planted_run.folder.mkdir()
-    plan_size = 40 << 10
-    filler.write_bytes(b"x" * ((128 << 10) - plan_size))
+    filler.write_bytes(b"x" * ((512 << 10) - left))
     told = planted_run.run()
     assert told.code == Exit.BAD_INPUT
-    assert "No space left on device" in told.err
-    assert str(disk) in told.err
+    assert "o space left on device" in told.err
+    assert str(planted_run.folder) in told.err
+    assert len(told.err.splitlines()) <= 6
     filler.unlink()
-    if (planted_run.folder / "journal.jsonl").exists():
-        planted_run.record()
+    if left > 8 << 10:
+        kept = planted_run.record()
+        assert kept.starts
+        told = planted_run.resume()
+        assert told.code in {Exit.AS_EXPECTED, Exit.UNEXPECTED}, told.err
+        assert None not in verdicts(planted_run.folder).values()
+        assert planted_run.record().ends[: len(kept.ends)] == kept.ends
 
 
 def test_no_network_is_an_error_with_what_to_do(kernel_matrix, offline, tmp_path):
