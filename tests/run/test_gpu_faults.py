@@ -44,7 +44,17 @@ def test_sticky_error_costs_one_cell(tmp_path, monkeypatch):
     core.write_text(core.read_text(encoding="utf-8") + FAULT, encoding="utf-8")
     out = tmp_path / "run"
     selection = "backend=trtllm_bf16 and routing=deepseek_v3 and (activation=relu2 or activation=silu)"
-    command = [sys.executable, "-m", "matrix", "run", selection, "--environment", "inherit", "--releases", RELEASE]
+    command = [
+        sys.executable,
+        "-m",
+        "matrix",
+        "run",
+        selection,
+        "--environment",
+        "inherit",
+        "--releases",
+        RELEASE,
+    ]
     finished = subprocess.run(
         [*command, "--wheels", wheels, "--out", out], capture_output=True, text=True, check=False
     )
