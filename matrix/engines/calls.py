@@ -282,7 +282,7 @@ class Calls(Expressions):
 
     def _call_isinstance(self, node: ast.Call) -> Value | None:
         value, kind = self._two(node)
-        answers = [(condition, is_instance(single, kind)) for condition, single in options(value)]
+        answers = [(condition, self.is_instance(single, kind)) for condition, single in options(value)]
         if all(answer is None for _, answer in answers):
             return None
         text = opaque(shorten(node))
@@ -292,6 +292,28 @@ class Calls(Expressions):
                 for condition, answer in answers
             )
         )
+
+    def is_instance(self, value: Value, kind: Value) -> bool | None:
+        """Whether a value is an instance of a class, where both are known."""
+        if isinstance(kind, LocalClass):
+            if isinstance(value, Local):
+                return self._inherits(value.name, kind.name)
+            return False if isinstance(value, Symbol) and value.path.endswith("()") else None
+        if isinstance(kind, Symbol) and isinstance(value, Symbol) and value.path.endswith("()"):
+            return True if value.path == f"{kind.path}()" else None
+        return None
+
+    def _inherits(self, cls: str, other: str) -> bool | None:
+        if cls == other:
+            return True
+        info = self.found.classes.get(cls, ClassInfo())
+        answers = [
+            self._inherits(base.name, other) if isinstance(base, LocalClass) and base.name != cls else None
+            for base in info.bases
+        ]
+        if True in answers:
+            return True
+        return None if None in answers else False
 
     def _call_callable(self, node: ast.Call) -> Value | None:
         if len(node.args) != 1:
@@ -479,14 +501,3 @@ class Calls(Expressions):
                     self.scope.names[argument.id] = Pairs(
                         value.entries, value.unknown or f"what {shorten(node.func, 40)} adds"
                     )
-
-
-def is_instance(value: Value, kind: Value) -> bool | None:
-    """Whether a value is an instance of a class, where both are known; subclasses of the file stay open."""
-    if isinstance(kind, LocalClass):
-        if isinstance(value, Local):
-            return True if value.name == kind.name else None
-        return False if isinstance(value, Symbol) and value.path.endswith("()") else None
-    if isinstance(kind, Symbol) and isinstance(value, Symbol) and value.path.endswith("()"):
-        return True if value.path == f"{kind.path}()" else None
-    return None

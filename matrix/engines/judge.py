@@ -118,16 +118,18 @@ class Judge:
         )
         return Judgement(
             verdict=CallVerdict.BROKEN_IMPORT if at_import else CallVerdict.BROKEN_CALL,
-            reason=f"{error}: {what}{again}",
+            reason=f"{what}: the lazy helper raises" if use.via == "lazy" else f"{error}: {what}{again}",
             alarming=True,
             **common,
         )
 
     def _guard(self, use: Use, error: str) -> str:
         """What keeps an error from happening or ends it; empty where nothing does."""
-        closed = [describe(term) for term in terms(use.condition) if decide(term, self.holds) is False]
+        closed = [term for term in terms(use.condition) if decide(term, self.holds) is False]
         if closed:
-            return f"not reached, as this is false: {' and '.join(closed)}"
+            false = [atom for term in closed for atom in atoms(term) if self.holds(atom) is False]
+            why = " and ".join(dict.fromkeys(describe(atom) for atom in false)) or describe(closed[0])
+            return f"not reached, as this does not hold there: {why}"
         rescue = next((guard for guard in use.guards if guard.rescues(error)), None)
         return _caught(rescue) if rescue else ""
 

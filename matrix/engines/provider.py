@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from matrix.engines.source import Sources
@@ -317,15 +318,12 @@ class Provider:
             )
         if cls is None:
             return self._on_function(qualname, name)
+        if enum is not None and not name.startswith("_"):
+            inherited = name in cls.get("methods", {}) or hasattr(IntEnum, name)
+            return Found(kind="unknown", why="an attribute of an enum class") if inherited else None
         found = self._attribute(qualname, cls, name, bound=False)
         if found is None and name.startswith("__"):
             return Found(kind="value")
-        if found is None and (enum is not None and cls.get("bases")):
-            return (
-                None
-                if not name.startswith("_")
-                else Found(kind="unknown", why="an attribute of an enum class")
-            )
         return Found(kind="unknown", why=f"an attribute of {rest}") if found and further else found
 
     def _on_function(self, qualname: str, name: str) -> Found | None:

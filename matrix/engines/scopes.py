@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from matrix.engines.conditions import TRUE, Condition, every, opaque, release_part
-from matrix.engines.values import UNKNOWN, LocalClass, Other, Value, either, one_of
+from matrix.engines.values import (
+    UNKNOWN,
+    Container,
+    LocalClass,
+    Other,
+    Pairs,
+    Row,
+    Value,
+    either,
+    one_of,
+)
 
 if TYPE_CHECKING:
     from matrix.engines.uses import Guard, Use
@@ -94,6 +104,8 @@ class Findings:
 
 def gathered(assignments: list[tuple[Condition, Value]], what: str) -> Value:
     """What a place holds that several lines assign, each possibly under a condition on the release."""
+    if any(isinstance(value, Container) for _, value in assignments):
+        assignments = [pair for pair in assignments if pair[1] not in {Row(), Pairs()}]
     useful = [pair for pair in assignments if not isinstance(pair[1], Other)]
     if not useful:
         return UNKNOWN

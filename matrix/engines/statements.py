@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from matrix.engines.calls import Calls, is_instance
+from matrix.engines.calls import Calls
 from matrix.engines.conditions import FALSE, TRUE, Condition, every, has, negate, opaque, release_part
 from matrix.engines.scopes import ClassInfo, Frame, Scope, dotted, shorten
 from matrix.engines.uses import CATCHES, Guard
@@ -100,7 +100,7 @@ class Statements(Calls):
             left = [
                 (condition, single)
                 for condition, single in options(value)
-                if single != NOTHING and is_instance(single, kind) is not (not positive)
+                if single != NOTHING and self.is_instance(single, kind) is not (not positive)
             ]
             if left and (not isinstance(value, Other)):
                 self.scope.names[shorten(test.args[0])] = one_of(single for _, single in left)
@@ -279,7 +279,7 @@ class Statements(Calls):
                 catches.append(text.rpartition(".")[2] or shorten(handler.type).rpartition(".")[2])
         return Guard(
             catches=tuple(catches),
-            raises=any(isinstance(item, ast.Raise) for item in handler.body),
+            raises=any(isinstance(inner, ast.Raise) for item in handler.body for inner in ast.walk(item)),
             does="; ".join(shorten(item, 60) for item in handler.body)[:160],
             line=handler.lineno,
         )
@@ -311,6 +311,7 @@ class Statements(Calls):
             del self.path[depth:]
         after = (self.scope.names, goes_on)
         started = after[0]
+        leaves = bool(handlers) and goes_on
         for handler in handlers:
             self.scope.names = {
                 **{name: value for name, value in started.items() if name in before},
@@ -319,6 +320,7 @@ class Statements(Calls):
             if handler.name:
                 self.scope.names[handler.name] = Other(handler.name)
             branch = self._branch(negate(ok), handler.body)
+            leaves = leaves and not branch[1] and not isinstance(handler.body[-1], ast.Raise)
             if branch[1]:
                 self.scope.names = dict(after[0])
                 if after[1]:
@@ -330,6 +332,8 @@ class Statements(Calls):
                 else:
                     after = branch
         self.scope.names = after[0]
+        if leaves:
+            self.path.append(ok)
         if not handlers and not after[1]:
             return True
         return after[1]
