@@ -109,7 +109,9 @@ class Replay:
                 kind: self._weights(gated=gated) for kind, gated in (("gated", True), ("non-gated", False))
             },
             "contract": _guarded(lambda: contract.record(self)),
-            "policy": _guarded(lambda: policy.hold(self.engine.chooser(), self.name, policies)),
+            "policy": _guarded(lambda: policy.hold(self.engine.chooser(), self.name, policies))
+            if self.engine.chooser
+            else {},
         }
 
     def _weights(self, *, gated: bool) -> dict[str, Any]:

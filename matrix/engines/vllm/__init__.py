@@ -1,0 +1,1 @@
+"""vLLM: how it differs from other engines, and replay of its own code."""
