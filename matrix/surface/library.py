@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matrix.releases.tree import Tree
     from matrix.surface.model import Surface
 
-__all__ = ["PROJECT", "Library"]
+__all__ = ["PROJECT", "Library", "python_files"]
 
 PROJECT = "flashinfer-python"
 VENDORED = ("flashinfer/data/", "build_backend.py", "build_utils.py")
@@ -163,7 +163,7 @@ class Library:
     def _take(self, tree: Tree, workers: _Workers) -> list[_Source]:
         """The modules of a tree; contents without a record are read and handed to the workers."""
         members = tree.members()
-        files = _python_files(members)
+        files = python_files(members)
         unknown = {
             file
             for file in files
@@ -296,7 +296,7 @@ def _is_path(release: str) -> bool:
     return "/" in release or release.endswith((".whl", ".tar.gz")) or release in {".", ".."}
 
 
-def _python_files(members: Iterable[str]) -> dict[str, str]:
+def python_files(members: Iterable[str]) -> dict[str, str]:
     """Files that are importable modules, with their dotted names.
 
     An installed tree has them at its top; a source tree has packages among tests and scripts, and only

@@ -9,7 +9,7 @@ import pytest
 
 from matrix.surface.assemble import assemble
 from matrix.surface.diff import diff
-from matrix.surface.library import _python_files
+from matrix.surface.library import python_files
 from matrix.surface.namespace import Module
 from matrix.surface.parse import parse
 
@@ -74,7 +74,7 @@ class Wheel:
         from matrix.releases.wheel import open_file
 
         tree = open_file(library.index.release(library.project, RELEASE).best, library.index.network)
-        self.files = _python_files(tree.members())
+        self.files = python_files(tree.members())
         self.sources = {name: data.decode() for name, data in tree.read(self.files).items()}
         self.record = functools.lru_cache(maxsize=None)(lambda digest: parse(self.by_digest[digest]))
         self.by_digest = {}
