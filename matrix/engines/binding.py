@@ -68,11 +68,14 @@ def bind(
         elif name not in by_name and not any_name:
             misfits.append(Misfit(problem="unexpected", name=name))
     if not partly:
-        given = taken | certain | set(maybe)
+        named = certain | set(maybe)
         misfits += [
             Misfit(problem="required", name=name)
             for name, kind, default in parameters
-            if kind in _BY_POSITION | _BY_NAME and default is None and name not in given
+            if kind in _BY_POSITION | _BY_NAME
+            and default is None
+            and name not in taken
+            and not (kind in _BY_NAME and name in named)
         ]
     return misfits
 

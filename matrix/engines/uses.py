@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from matrix.engines.conditions import TRUE, Condition, from_json
@@ -96,8 +96,13 @@ class Use:
 
     def to_json(self) -> dict[str, Any]:
         """Only what differs from the defaults."""
-        defaults = {name: item.default for name, item in self.__dataclass_fields__.items()}
-        return {name: value for name, value in asdict(self).items() if value != defaults[name]}
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        data = {name: value for name, value in fields.items() if value != _DEFAULTS[name]}
+        if self.guards:
+            data["guards"] = [vars(guard) for guard in self.guards]
+        if self.arguments is not None:
+            data["arguments"] = vars(self.arguments)
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Use:
@@ -128,6 +133,9 @@ class Use:
     def level(self) -> str:
         """`module` where it runs as the file is imported, else `function`."""
         return "function" if self.scope else "module"
+
+
+_DEFAULTS = {name: item.default for name, item in Use.__dataclass_fields__.items()}
 
 
 def is_private(symbol: str) -> bool:
