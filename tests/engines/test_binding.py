@@ -22,7 +22,7 @@ def test_agrees_with_python(source):
     function = eval(f"lambda {source}: None")
     for count, names in CALLS:
         try:
-            inspect.signature(function).bind(*[0] * count, **dict.fromkeys(names, 0))
+            function(*[0] * count, **dict.fromkeys(names, 0))
             fits = True
         except TypeError:
             fits = False
