@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
+from matrix.cli import program
 
-from matrix.cli import main
-
-sys.exit(main())
+program()

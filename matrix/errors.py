@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+MOST_NAMES = 16
+
+
 class Exit(IntEnum):
     """What the exit code of every command means."""
 
@@ -43,6 +46,10 @@ class InputError(KernelMatrixError):
     """A release, cell, axis value, key or file that the user named and that does not hold."""
 
 
+class EmptySelectionError(InputError):
+    """A selection that holds, but that no cell matches."""
+
+
 class EnvironmentBuildError(KernelMatrixError):
     """An environment that could not be built: a verdict for its cells, fatal only where nothing else is left."""
 
@@ -55,5 +62,6 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> Inpu
     """An error for a name that does not exist, with the nearest names that do."""
     names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    remedy = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(names) or 'none'}."
+    some = names if len(names) <= MOST_NAMES else [*names[: MOST_NAMES // 2], "...", *names[-MOST_NAMES // 2 :]]
+    remedy = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(some) or 'none'}."
     return InputError(f"{where + ': ' if where else ''}unknown {kind} '{name}'.", remedy)

@@ -12,7 +12,7 @@ from matrix.errors import InputError, unknown
 from matrix.kernels.moe import activations, profiles, routings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from matrix.kernels.moe.profiles import Profile
 
@@ -24,43 +24,44 @@ MEANINGFUL_ACTIVATIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One reason why a combination means nothing: the axes that it looks at, and a test that must hold."""
+    """One reason why a combination means nothing.
+
+    Args:
+        axes: those that it looks at.
+        why: the reason, in words.
+        test: whether a combination of these axes means something, given the profiles.
+    """
 
     axes: tuple[str, ...]
     why: str
+    test: Callable[[Mapping[str, str], Mapping[str, Profile]], bool]
 
     def holds(self, values: Mapping[str, str], known: Mapping[str, Profile]) -> bool:
         """Whether the combination of these axes means something."""
-        return _TESTS[self.why](values, known)
+        return self.test(values, known)
 
 
-def _gating_exists(values: Mapping[str, str], _: Mapping[str, Profile]) -> bool:
-    return (values["activation"], values["gating"]) in MEANINGFUL_ACTIVATIONS
-
-
-def _bias_is_used(values: Mapping[str, str], _: Mapping[str, Profile]) -> bool:
-    return values["bias"] == "none" or routings.find(values["routing"]).bias
-
-
-def _bias_is_seen(values: Mapping[str, str], _: Mapping[str, Profile]) -> bool:
-    return values["bias"] == "none" or values["backend"] != "trtllm_bf16_routed"
-
-
-def _top_k_fits(values: Mapping[str, str], known: Mapping[str, Profile]) -> bool:
-    return values["routing"] != "llama4" or known[values["profile"]].top_k == 1
-
-
-_TESTS = {
-    "no release has this activation with this gating": _gating_exists,
-    "the routing method takes no bias": _bias_is_used,
-    "the caller routes, so the kernel sees no bias": _bias_is_seen,
-    "llama4 routing is defined for one expert a token": _top_k_fits,
-}
 RULES = (
-    Rule(axes=("activation", "gating"), why="no release has this activation with this gating"),
-    Rule(axes=("routing", "bias"), why="the routing method takes no bias"),
-    Rule(axes=("backend", "bias"), why="the caller routes, so the kernel sees no bias"),
-    Rule(axes=("routing", "profile"), why="llama4 routing is defined for one expert a token"),
+    Rule(
+        axes=("activation", "gating"),
+        why="no release has this activation with this gating",
+        test=lambda values, _: (values["activation"], values["gating"]) in MEANINGFUL_ACTIVATIONS,
+    ),
+    Rule(
+        axes=("routing", "bias"),
+        why="the routing method takes no bias",
+        test=lambda values, _: values["bias"] == "none" or routings.find(values["routing"]).bias,
+    ),
+    Rule(
+        axes=("backend", "bias"),
+        why="the caller routes, so the kernel sees no bias",
+        test=lambda values, _: values["bias"] == "none" or values["backend"] != "trtllm_bf16_routed",
+    ),
+    Rule(
+        axes=("routing", "profile"),
+        why="llama4 routing is defined for one expert a token",
+        test=lambda values, known: values["routing"] != "llama4" or known[values["profile"]].top_k == 1,
+    ),
 )
 
 

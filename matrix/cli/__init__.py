@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,9 @@ exit codes: 0 as expected; 1 an unexpected verdict or a broken call; 2 bad input
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. No error of the user's making shows a traceback."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # a cancelled job leaves a report as Ctrl-C does
     try:
         parsed = _parser(arguments).parse_args(arguments)
         return int(parsed.run(parsed))
@@ -62,6 +66,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where = f" ({error.filename})" if error.filename else ""
         print(f"kernel-matrix: {error.strerror or error}{where}.\n  {_remedy(error)}", file=sys.stderr)
         return Exit.BAD_INPUT
+
+
+def program() -> None:
+    """The console script: leaves at once where it was interrupted, for an installer may still be at work."""
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if status == Exit.INTERRUPTED:
+        os._exit(status)
+    sys.exit(status)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

@@ -111,7 +111,7 @@ def plan(arguments: argparse.Namespace, *, gpu: bool) -> Plan:
     from matrix.environments.build import THIS_PYTHON
     from matrix.run.plan import Question, make
 
-    _, chosen = releases(arguments)
+    loaded, chosen = releases(arguments)
     question = Question(
         replayed=_replayed(getattr(arguments, "replay", None)),
         releases=chosen,
@@ -122,6 +122,7 @@ def plan(arguments: argparse.Namespace, *, gpu: bool) -> Plan:
         strength=arguments.strength,
         engine=arguments.engine,
         gpu=gpu,
+        window=[release.version for release in loaded.releases],
     )
     return make(question, axes.load(), recipes.load(), ["kernel-matrix", *sys.argv[1:]])
 

@@ -30,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--wheels", type=Path, metavar="DIR", help="install from this folder only, no network"
     )
     parser.add_argument("--expectations", type=Path, metavar="FILE", help="known verdicts")
+    parser.add_argument(
+        "--allow-empty",
+        action="store_true",
+        help="no error, and no folder, where the selection matches no cell",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,14 +48,20 @@ def run(arguments: argparse.Namespace) -> int:
     from matrix.environments.build import build
     from matrix.environments.fingerprint import gpus
     from matrix.environments.installer import Installer
-    from matrix.errors import EnvironmentBuildError, InputError
+    from matrix.errors import EmptySelectionError, EnvironmentBuildError, InputError
     from matrix.expectations.known import known
     from matrix.run import session
     from matrix.run.journal import Journal
     from matrix.verdicts import Verdict
 
     machine = gpus()
-    plan = options.plan(arguments, gpu=bool(machine))
+    try:
+        plan = options.plan(arguments, gpu=bool(machine))
+    except EmptySelectionError as error:
+        if not arguments.allow_empty:
+            raise
+        print(error.what)
+        return 0
     if len(plan.environments) != 1:
         names = ", ".join(environment.id for environment in plan.environments)
         raise InputError(

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 LOG_TAIL = 12
 MINUTES = 60
+NO_NETWORK = (
+    *("failed to fetch", "connection", "dns error", "timed out", "resolve host", "name resolution"),
+    *("network was disabled", "network is unreachable", "offline"),
+)
+NO_SOLUTION = ("no solution found", "no matching distribution", "resolutionimpossible")
 HANDED_TO_UV = {
     "PIP_FIND_LINKS": "UV_FIND_LINKS",
     "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
@@ -148,14 +153,10 @@ def _remedy(output: str) -> str:
     text = output.lower()
     if "no space left" in text:
         return "The disk is full: free some space, or set KERNEL_MATRIX_CACHE to a folder on another disk."
-    if any(
-        sign in text for sign in ("no solution found", "no matching distribution", "resolutionimpossible")
-    ):
-        return "The requirements above cannot be met together: check the release, --torch and --python."
-    if any(
-        sign in text for sign in ("failed to fetch", "connection", "dns error", "timed out", "resolve host")
-    ):
+    if any(sign in text for sign in NO_NETWORK):
         return (
             "The package index was not reached: check the network, or give a folder of wheels with --wheels."
         )
+    if any(sign in text for sign in NO_SOLUTION):
+        return "The requirements above cannot be met together: check the release, --torch and --python."
     return "Run the command above by hand to see more."

@@ -23,6 +23,7 @@ KEYS = (
     "verdict",
     "reason",
     "stage",
+    "says",
     "releases",
     "environment",
     "cells",
@@ -46,6 +47,7 @@ class Expectation:
     Attributes:
         number: position in the file, from 1.
         line: line of its `[[expect]]`, from 1.
+        says: text that the verdict's reason holds, so that another failure is not taken for this one.
         releases: None for every release; `none` for the environment without FlashInfer.
         gpu: None for any machine; `none` for one without a GPU; else a range of compute capabilities.
     """
@@ -55,6 +57,7 @@ class Expectation:
     verdicts: frozenset[Verdict]
     reason: str
     stages: frozenset[str] = frozenset()
+    says: str = ""
     releases: SpecifierSet | str | None = None
     environments: tuple[str, ...] = ()
     cells: selection.Selection | None = None
@@ -89,6 +92,7 @@ class Expectation:
             "verdicts": sorted(verdict.value for verdict in self.verdicts),
             "reason": self.reason,
             "stages": sorted(self.stages),
+            "says": self.says,
             "releases": _text(self.releases),
             "environments": list(self.environments),
             "cells": self.cells.text if self.cells else "",
@@ -146,7 +150,7 @@ def _entry(table: dict[str, Any], number: int, line: int, where: str) -> Expecta
     for key in ("verdict", "reason"):
         if not table.get(key):
             raise InputError(f"{where}: '{key}' is missing or empty.", f"Add {key} = ... to the entry.")
-    for key in ("reason", "link", "owner", "cells"):
+    for key in ("reason", "says", "link", "owner", "cells"):
         if not isinstance(table.get(key, ""), str):
             raise InputError(f"{where}: {key} = {table[key]!r} is not text.", "Put it in quotes.")
     return Expectation(
@@ -155,6 +159,7 @@ def _entry(table: dict[str, Any], number: int, line: int, where: str) -> Expecta
         verdicts=frozenset(Verdict(name) for name in _names(table, "verdict", where, known=VERDICTS)),
         reason=table["reason"],
         stages=frozenset(_names(table, "stage", where, known=[stage.value for stage in Stage])),
+        says=table.get("says", ""),
         releases=_range(table, "releases", where),
         environments=_names(table, "environment", where),
         cells=_cells(table, where),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from matrix.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
     from matrix.cells.cell import Cell
@@ -45,12 +45,14 @@ class Subject:
         capability: the compute capability of the GPU it ran beside, as "9.0"; "" without one.
         verdict: the cell's own verdict; None where the journal has no result.
         results: stage and verdict of every stage that has one, cheapest stage first.
+        reasons: the reason of each stage; one that is not there is taken to be what an entry asks for.
     """
 
     cell: Cell
     capability: str
     verdict: Verdict | None
     results: Sequence[tuple[str, Verdict]]
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,30 +92,33 @@ def judge(expectations: Expectations, today: date) -> Callable[[Subject], Judgem
 
 def _bad(subject: Subject, entries: list[Expectation], expired: list[Expectation]) -> Judgement | None:
     """The outcome of a cell in which something went wrong."""
-    excused: dict[Verdict, Expectation] = {}
+    excused: list[Expectation] = []
     for stage, verdict in subject.results:
-        if verdict in GOOD or verdict is Verdict.NOT_RUN or verdict in excused:
+        if verdict in GOOD or verdict is Verdict.NOT_RUN:
             continue
-        entry = _covering(entries, stage, verdict)
+        entry = _covering(entries, stage, verdict, subject)
         if entry is None:
-            old = _covering(expired, stage, verdict)
+            old = _covering(expired, stage, verdict, subject)
             note = (
                 f"the expectation in line {old.line} expired on {old.expires}"
                 if old
                 else f"no expectation for {verdict.value} at {stage}"
             )
             return Judgement(outcome=Outcome.UNEXPECTED, entries=(old,) if old else (), note=note)
-        excused[verdict] = entry
+        excused.append(entry)
     if not excused:
         return None
-    found = tuple(dict.fromkeys(excused.values()))
+    found = tuple(dict.fromkeys(excused))
     flaky = all(Verdict.PASS in entry.verdicts for entry in found)
     return Judgement(outcome=Outcome.FLAKY if flaky else Outcome.XFAIL, entries=found)
 
 
-def _covering(entries: list[Expectation], stage: str, verdict: Verdict) -> Expectation | None:
+def _covering(
+    entries: list[Expectation], stage: str, verdict: Verdict, subject: Subject
+) -> Expectation | None:
     for entry in entries:
-        if verdict in entry.verdicts and (not entry.stages or stage in entry.stages):
+        at_stage = not entry.stages or stage in entry.stages
+        if at_stage and verdict in entry.verdicts and entry.says in subject.reasons.get(stage, entry.says):
             return entry
     return None
 

@@ -119,6 +119,7 @@ def _cells(
             capability=environment.capability if environment else "",
             verdict=decisive.verdict if decisive else None,
             results=[(result.stage, result.verdict) for result in mine],
+            reasons={result.stage: result.reason for result in mine},
         )
         judgement = judged(subject)
         cells.append(

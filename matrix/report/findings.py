@@ -96,7 +96,7 @@ class Grouping:
         return Finding(
             verdict=alike[0],
             stage=alike[1],
-            reason=first.reason if len(group.reasons) == 1 else alike[2],
+            reason=first.reason,
             remedy=first.remedy,
             remedies=len({cell.remedy for cell in cells}),
             cells=len(cells),

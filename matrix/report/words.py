@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from matrix.report.model import Standing
+from matrix.verdicts import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -160,12 +161,12 @@ def command(finding: Finding) -> str:
         for axis, values in finding.axes.items()
         if len(values) <= MOST_VALUES
     ]
-    return f"kernel-matrix run{releases}" + (f" '{' and '.join(terms)}'" if terms else "")
+    return f"kernel-matrix run{releases} --environment full" + (f" '{' and '.join(terms)}'" if terms else "")
 
 
 def remedy(finding: Finding) -> str:
-    """What to do about a finding; cells that were not run, each with a command of its own, get one for all."""
-    if finding.verdict == "NOT_RUN" and finding.remedies > 1:
+    """What to do about a finding; kernels that were not run, each with a command of its own, get one for all."""
+    if finding.verdict == "NOT_RUN" and finding.stage == Stage.NUMERICS.value and finding.remedies > 1:
         return f"Run them on a machine that can: {command(finding)}"
     return finding.remedy
 

@@ -18,7 +18,7 @@ from matrix.cubins import answers
 from matrix.engines import contracts, policies
 from matrix.environments.build import THIS_PYTHON, Environment
 from matrix.environments.recipes import HOST, NO_RELEASE
-from matrix.errors import InputError
+from matrix.errors import EmptySelectionError, InputError
 from matrix.verdicts import Stage
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Question:
         pinned: by name of such a recipe, a release of FlashInfer beside which it is replayed as well.
         replay_only: nothing but those, for every activation, gating, routing and role.
         gpu: whether this machine has a GPU.
+        window: releases of the window: a selection may name one that this plan does not hold.
     """
 
     releases: Sequence[Release]
@@ -64,6 +65,7 @@ class Question:
     pinned: Mapping[str, str] = field(default_factory=dict)
     replay_only: bool = False
     gpu: bool = False
+    window: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +95,8 @@ def make(question: Question, axes: Axes, recipes: Recipes, command: Sequence[str
     )
     known = {
         **axes.values,
-        "release": [environment.release for environment in environments],
-        "environment": [environment.name for environment in environments],
+        "release": [*(environment.release for environment in environments), *question.window],
+        "environment": [*(environment.name for environment in environments), *recipes.by_name],
     }
     selected = selection.parse(question.selection, known)
     cells = []
@@ -109,9 +111,9 @@ def make(question: Question, axes: Axes, recipes: Recipes, command: Sequence[str
             if selected(cell):
                 cells.append(cell)
     if not cells:
-        raise InputError(
+        raise EmptySelectionError(
             f"selection '{question.selection}' matches no cell.",
-            "List the cells with `kernel-matrix cells`; --strength 3 or all makes more of them.",
+            "--releases and --environment say which environments there are; --strength 3 or all makes more cells.",
         )
     used = {cell.environment_id for cell in cells}
     kept = tuple(environment for environment in environments if environment.id in used)
@@ -182,14 +184,18 @@ def _check_python(version: str) -> None:
         raise InputError(f"--python {version}: the checks need {oldest} or later.", "Name a newer Python.")
 
 
-def _engine(environment: Environment) -> dict[str, Any]:
-    """What a plan says of an engine's environment: its recipe is in no file, so the plan holds it whole."""
+def _engine(environment: Environment, environments: Sequence[Environment]) -> dict[str, Any]:
+    """What a plan says of an engine's environment: its recipe is in no file, so the plan holds it whole.
+
+    The engine's choice of backends does not depend on FlashInfer: the first of its environments tells it.
+    """
     if not environment.recipe.engine:
         return {}
     engine, _, release = environment.recipe.engine.partition("==")
     return {
         "engine": {"name": engine, "release": release},
         "stages": [Stage.REPLAY.value],
+        "policy": next(one for one in environments if one.recipe == environment.recipe) == environment,
         "definition": asdict(environment.recipe),
     }
 
@@ -220,7 +226,7 @@ def _document(
                 "torch": environment.torch,
                 "faulty": environment.recipe.faulty,
                 "why": environment.recipe.why,
-                **_engine(environment),
+                **_engine(environment, environments),
             }
             for environment in environments
         ],

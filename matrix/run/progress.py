@@ -32,6 +32,7 @@ class Watcher:
     console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
     _counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     _open: dict[str, str] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -60,7 +61,12 @@ class Watcher:
 
     def failed(self, environment: str, reason: str) -> None:
         """An environment could not be built, or its worker died."""
-        self.say(f"{environment}: {reason}")
+        what, _, detail = reason.partition("\n")
+        if detail and detail in self._told:
+            self.say(f"{environment}: fails in the same way")
+            return
+        self._told.add(detail)
+        self.say(f"{environment}: {what}\n{detail}" if detail else f"{environment}: {what}")
 
     def result(self, result: Result) -> None:
         """A stage has its verdict; the first that is not PASS is the cell's."""

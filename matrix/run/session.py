@@ -100,7 +100,8 @@ def execute(plan: Plan, folder: Path, options: Options, wheels: Path | None) -> 
     records = journal.read(folder / "journal.jsonl").environments
     if records and all(record.get("verdict") for record in records):
         raise EnvironmentBuildError(
-            f"no environment could be built: {records[-1]['reason']}", records[-1]["remedy"]
+            "not one environment could be built; the reasons stand above and in the report.",
+            records[-1]["remedy"],
         )
 
 

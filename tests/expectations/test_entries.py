@@ -32,7 +32,7 @@ def test_the_working_folders_file_comes_before_the_built_in_one(tmp_path, monkey
 
 def test_every_key_is_read(tmp_path):
     text = HEAD + (
-        '[[expect]]\nverdict = ["FAIL_API", "PASS"]\nreason = "r"\nstage = "bind"\n'
+        '[[expect]]\nverdict = ["FAIL_API", "PASS"]\nreason = "r"\nstage = "bind"\nsays = "x"\n'
         'releases = ">=0.5.3,<0.6.8"\n'
         'environment = ["lean", "full*"]\ncells = "activation=relu2 and not role=draft"\ngpu = ">=10.0"\n'
         'expires = 2027-06-30\nlink = "https://example.org/1"\nowner = "moe"\n'
@@ -45,6 +45,7 @@ def test_every_key_is_read(tmp_path):
         "verdicts": ["FAIL_API", "PASS"],
         "reason": "r",
         "stages": ["bind"],
+        "says": "x",
         "releases": "<0.6.8,>=0.5.3",
         "environments": ["lean", "full*"],
         "cells": "activation=relu2 and not role=draft",

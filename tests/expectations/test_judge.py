@@ -19,6 +19,7 @@ POINT = Point(
 )
 TODAY = date(2026, 11, 24)
 BIND = 'stage = "bind"\n'
+SELECT = 'stage = "select"\n'
 
 
 @pytest.fixture
@@ -83,7 +84,8 @@ def test_what_was_not_run_is_never_expected_away(outcome):
 
 
 def test_another_fault_behind_an_excused_one_stays_unexpected(outcome):
-    assert outcome([FAIL + BIND], "bind=FAIL_API", "replay=FAIL_API").outcome is Outcome.XFAIL
+    assert outcome([FAIL + BIND], "bind=FAIL_API", "select=FAIL_API").outcome is Outcome.UNEXPECTED
+    assert outcome([FAIL + BIND, FAIL + SELECT], "bind=FAIL_API", "select=FAIL_API").outcome is Outcome.XFAIL
     hidden = outcome([FAIL + BIND], "bind=FAIL_API", "numerics=FAIL_NUMERIC")
     assert hidden.outcome is Outcome.UNEXPECTED
     assert hidden.note == "no expectation for FAIL_NUMERIC at numerics"
@@ -117,3 +119,24 @@ def test_an_expired_entry_excuses_nothing_and_says_so(outcome):
 def test_the_first_entry_that_covers_the_verdict_decides(outcome):
     judgement = outcome(['verdict = "CRASH"', FAIL, FAIL], "bind=FAIL_API")
     assert [entry.number for entry in judgement.entries] == [2]
+
+
+def test_an_entry_that_says_what_it_expects_excuses_nothing_else(tmp_path):
+    path = tmp_path / "expectations.toml"
+    path.write_text(
+        'schema = 1\n[[expect]]\nverdict = "FAIL_API"\nstage = "bind"\nsays = "activation_type"\nreason = "known"\n',
+        encoding="utf-8",
+    )
+    ask = judge(load(path), TODAY)
+    for reason, expected in (
+        ("passes activation_type", Outcome.XFAIL),
+        ("passes output", Outcome.UNEXPECTED),
+    ):
+        subject = Subject(
+            cell=Cell(release="0.6.7.post3", environment="lean", point=POINT),
+            capability="",
+            verdict=Verdict.FAIL_API,
+            results=[("bind", Verdict.FAIL_API)],
+            reasons={"bind": reason},
+        )
+        assert ask(subject).outcome is expected

@@ -78,7 +78,7 @@ def test_must_cells_come_first_in_every_environment():
         ({"selection": "activation=relu2 and activation=silu"}, "matches no cell"),
         ({"selection": "activation=rellu2"}, "Did you mean relu2"),
         ({"selection": "release=0.6.13"}, "unknown value of axis release '0.6.13'.\n  Did you mean 0.6.14"),
-        ({"selection": "environment=full"}, "unknown value of axis environment 'full'"),
+        ({"selection": "environment=full"}, "selection 'environment=full' matches no cell"),
     ],
 )
 def test_what_does_not_exist_is_one_clear_error(changes, message):

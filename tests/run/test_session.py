@@ -77,7 +77,7 @@ def test_where_no_environment_is_left_it_says_why(plan, tmp_path, monkeypatch):
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     folder = session.create(plan, tmp_path / "run")
-    with pytest.raises(EnvironmentBuildError, match="no environment could be built"):
+    with pytest.raises(EnvironmentBuildError, match="not one environment could be built"):
         session.execute(plan, folder, Options(jobs=1, timeout=60), None)
     report = session.finish(folder, None)
     assert report.exit_code == 1

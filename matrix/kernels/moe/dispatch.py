@@ -152,7 +152,7 @@ def _activation(request: Request, capability: Capability, *, has_activation_type
     if request.shipped is not None and activation.member not in request.shipped:
         return f"this release ships no BF16 trtllm-gen kernel for {activation.member}"
     if request.shipped is None and activation.member not in BF16_KERNELS:
-        return f"no release ships a BF16 trtllm-gen kernel for {activation.member}"
+        return f"BF16 trtllm-gen kernels are known for {' and '.join(BF16_KERNELS)} only, not for {activation.member}"
     if activation.member != "Swiglu" and not has_activation_type:
         return f"{activation.id} needs activation_type, which this release does not take"
     return ""
