@@ -7,7 +7,8 @@ a user asks anew is kept in the cache folder and goes before them.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from matrix.releases.store import Store
 FOLDER = Path(__file__).with_name("answers")
 KIND = "answers"
 SCHEMA = "kernel-matrix/kernels/1"
+_FOLDER = re.compile(r"(?<![\w.:])/(?:[\w.+@-]+/)+")
+"""A folder of the machine, in the text of a problem; it says nothing elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +106,7 @@ def missing(release: str) -> dict[str, str]:
 
 def write(kept: Known, folder: Path | None, store: Store | None = None) -> Path:
     """Keep what is known of a release, in a folder or (without one) in the cache."""
+    kept = replace(kept, problem={key: _FOLDER.sub("", text) for key, text in kept.problem.items()})
     text = json.dumps(kept.to_json(), separators=(",", ":")) + "\n"
     name = f"{kept.inventory.release}.json"
     if folder is None:

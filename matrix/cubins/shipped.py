@@ -57,8 +57,5 @@ class Shipped:
         if self.selection is None:
             return {}
         columns = self.selection.counts.get(profile, {}).get(activation, [])
-        return {
-            f"EP{ep} TP{tp}": max(0, *column)
-            for (ep, tp), column in zip(self.selection.splits, columns, strict=bool(columns))
-            if column
-        }
+        told = zip(self.selection.splits, columns, strict=False)  # no columns where it was not asked
+        return {f"EP{ep} TP{tp}": max(0, *column) for (ep, tp), column in told if column}

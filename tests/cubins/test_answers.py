@@ -33,10 +33,17 @@ def test_names_and_selection_agree(release, load):
     known = load(release)
     assert known.inventory.release == release
     assert known.inventory.unparsed == ()
-    assert agreement.disagreements(known) == []
-    assert release in known.made["command"]
-    assert known.selection or known.problem["reason"]
-    assert (known.selection is not None) is (release not in {"0.4.0", "0.4.1", "0.5.0", "0.5.1"})
+    assert known.made["command"] == f"kernel-matrix kernels {release} --select"
+    if release in {"0.4.0", "0.4.1"}:  # sdists that ask for a version of tvm-ffi which is gone
+        assert known.selection is None
+        assert known.problem["verdict"] == "INSTALL_ERROR"
+        return
+    told = agreement.disagreements(known)
+    if release in {"0.5.0", "0.5.1"}:  # before there was a BF16 MoE
+        assert len(told) == 1
+        assert told[0].startswith("silu-gated: 52 kernels by name, and the selection code says: RuntimeError")
+    else:
+        assert told == []
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -81,7 +88,9 @@ def test_relu2_taken_out_of_the_names_is_caught(load):
     known = load("0.6.8.post1")
     groups = {kind: group for kind, group in known.inventory.groups.items() if kind.activation != "relu2"}
     told = agreement.disagreements(replace(known, inventory=replace(known.inventory, groups=groups)))
-    assert told == ["relu2-nongated: no kernel by name, and the selection code finds up to 356 configurations"]
+    assert told == [
+        "relu2-nongated: no kernel by name, and the selection code finds up to 356 configurations"
+    ]
 
 
 def test_a_kernel_by_name_that_no_code_finds_is_caught(load):
