@@ -124,8 +124,7 @@ class Provider:
         if not module:
             return None
         if not name:
-            parent, _, last = path.rpartition(".")
-            qualname = self._bound_over(parent, last)
+            qualname = surface.qualname(path)  # a function that its package binds over its own module
             if qualname is not None:
                 return self._defined(qualname, self._needs(path))
             return Found(
@@ -140,14 +139,6 @@ class Provider:
         if not rest:
             return self._defined(qualname, needs)
         return self._inside(qualname, rest)
-
-    def _bound_over(self, package: str, name: str) -> str | None:
-        """The function or class that a package binds over its submodule of the same name."""
-        entry = self.surface.modules.get(package, {})
-        found: str | None = entry.get("paths", {}).get(name) or entry.get("private", {}).get("paths", {}).get(
-            name
-        )
-        return found
 
     def _needs(self, path: str) -> tuple[str, ...]:
         conditional = self.surface.conditional(path)

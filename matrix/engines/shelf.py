@@ -72,7 +72,7 @@ class Shelf:
         if path.exists():
             with open_path(path) as tree:
                 engine = _recognised(tree, path)
-                return read_engine(tree, engine, store=self.store)
+                return _not_empty(read_engine(tree, engine, store=self.store), str(path))
         try:
             requirement = Requirement(what)
         except InvalidRequirement as error:
@@ -87,7 +87,7 @@ class Shelf:
         fitting = [version for version in versions if version in requirement.specifier]
         if not fitting:
             raise unknown("release", str(requirement.specifier), versions, requirement.name)
-        return self.published(engine, [fitting[-1]])[0]
+        return _not_empty(self.published(engine, [fitting[-1]])[0], f"{requirement.name} {fitting[-1]}")
 
     def _key(self, engine: Engine, file: File) -> str:
         return f"{fingerprint()}/{engine.name}/{file.filename}-{(file.sha256 or str(file.size))[:16]}.json"
@@ -105,6 +105,15 @@ class Shelf:
         data = json.dumps(found.to_json(), separators=(",", ":")).encode()
         self.store.write("engine-releases", self._key(engine, file), data)
         return found
+
+
+def _not_empty(release: EngineRelease, where: str) -> EngineRelease:
+    if not release.files:
+        raise InputError(
+            f"{where} holds no source of the package {release.engine}.",
+            "Some projects publish a stub only: give a checkout, or the wheel from where the project keeps it.",
+        )
+    return release
 
 
 def _recognised(tree: Tree, path: Path) -> Engine:

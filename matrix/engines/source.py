@@ -1,23 +1,32 @@
 """Small questions to FlashInfer's source that a surface does not answer, each answered once a release.
 
 A surface has signatures and names; it leaves out what a class attribute is an alias of, to what a `**kwargs` is
-passed on, which attributes an `__init__` sets, and private constants.
+passed on, which attributes an `__init__` sets, and private constants. The files are long and the questions are
+few, so that they are answered from the text; where the text is ambiguous the answer is the careful one.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
-import warnings
+import re
+import textwrap
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matrix.engines.release import fingerprint
 from matrix.releases.wheel import open_file, open_path
 
 if TYPE_CHECKING:
     from matrix.releases.tree import Tree
     from matrix.surface.library import Library
+
+
+@lru_cache
+def _version() -> str:
+    """Of this file: what another version of it answered is not used."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
 
 
 class Sources:
@@ -30,12 +39,12 @@ class Sources:
 
     def __init__(self, release: str, library: Library) -> None:
         self.release, self.library = release, library
-        self.key = f"{fingerprint()}/{release}.json"
+        self.key = f"{_version()}/{release}.json"
         self.is_path = "/" in release or Path(release).exists()
         kept = None if self.is_path else library.store.read("engine-source-answers", self.key)
         self.answers: dict[str, Any] = json.loads(kept) if kept else {}
         self.fresh = False
-        self._trees: dict[str, ast.Module | None] = {}
+        self._texts: dict[str, str] = {}
         self._tree: Tree | None = None
 
     def alias(self, file: str, cls: str, name: str) -> str | None:
@@ -69,24 +78,18 @@ class Sources:
     def _ask(self, question: str, file: str, *about: str) -> Any:
         key = " ".join((question, file, *about))
         if key not in self.answers:
-            tree = self._parse(file)
-            self.answers[key] = None if tree is None else _QUESTIONS[question](tree, *about)
+            self.answers[key] = _QUESTIONS[question](self._text(file), *about)
             self.fresh = True
         return self.answers[key]
 
-    def _parse(self, file: str) -> ast.Module | None:
-        if file not in self._trees:
+    def _text(self, file: str) -> str:
+        if file not in self._texts:
             tree = self._open()
-            place = next((name for name in (file, f"src/{file}") if name in tree.members()), None)
-            self._trees[file] = None
-            if place is not None:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    try:
-                        self._trees[file] = ast.parse(tree.read([place])[place])
-                    except (SyntaxError, ValueError):
-                        self._trees[file] = None
-        return self._trees[file]
+            members = tree.members()
+            place = next((name for name in (file, f"src/{file}") if name in members), None)
+            content = tree.read([place])[place] if place else b""
+            self._texts[file] = content.decode("utf-8", "replace")
+        return self._texts[file]
 
     def _open(self) -> Tree:
         if self._tree is None:
@@ -99,76 +102,48 @@ class Sources:
         return self._tree
 
 
-def _class(tree: ast.Module, name: str) -> ast.ClassDef | None:
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == name]
-    return found[0] if found else None
+def _class(text: str, name: str) -> str:
+    """The lines of a class, up to the next statement at the top level."""
+    found = re.search(rf"^class {name}\b.*\n(?:(?:[ \t#)].*)?\n)*", text, re.MULTILINE)
+    return found[0] if found else ""
 
 
-def _alias(tree: ast.Module, cls: str, name: str) -> str | None:
-    holder = _class(tree, cls)
-    for statement in holder.body if holder else ():
-        if isinstance(statement, ast.Assign) and any(
-            isinstance(target, ast.Name) and target.id == name for target in statement.targets
-        ):
-            value = statement.value
-            if isinstance(value, ast.Call) and "partial" in ast.unparse(value.func) and value.args:
-                value = value.args[0]
-            return value.id if isinstance(value, ast.Name) else None
-    return None
-
-
-def _binds(tree: ast.Module, name: str) -> bool:
-    todo: list[ast.AST] = list(tree.body)
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            if node.name == name:
-                return True
-        elif isinstance(node, ast.Name):
-            if node.id == name and isinstance(node.ctx, ast.Store):
-                return True
-        elif isinstance(node, ast.alias):
-            if (node.asname or node.name.partition(".")[0]) == name:
-                return True
-        elif not isinstance(node, ast.Lambda):
-            todo += ast.iter_child_nodes(node)
-    return False
-
-
-def _sets(tree: ast.Module, cls: str, name: str) -> bool:
-    holder = _class(tree, cls)
-    return holder is not None and any(
-        isinstance(node, ast.Attribute)
-        and node.attr == name
-        and isinstance(node.ctx, ast.Store)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
-        for node in ast.walk(holder)
+def _alias(text: str, cls: str, name: str) -> str | None:
+    assigned = re.search(
+        rf"^    {name}[ \t]*=[ \t]*(?:functools\.)?(?:partial\w*\([ \t]*)?(\w+)[ \t]*(?:,.*)?\)?[ \t]*$",
+        _class(text, cls),
+        re.MULTILINE,
     )
+    return assigned[1] if assigned else None
 
 
-def _attaches(tree: ast.Module, function: str, name: str) -> bool:
-    return any(
-        isinstance(node, ast.Attribute)
-        and node.attr == name
-        and isinstance(node.ctx, ast.Store)
-        and ast.unparse(node.value) == function
-        for node in ast.walk(tree)
-    )
+def _binds(text: str, name: str) -> bool:
+    statement = rf"(?:async )?def {name}\b|class {name}\b|{name}[ \t]*(?::[^=\n]+)?=[^=]|(?:from|import)\b.*\b{name}\b"
+    imported = rf"(?:\w+ as )?{name}[ \t]*,?[ \t]*(?:#.*)?$"
+    return re.search(rf"^[ \t]*(?:{statement}|{imported})", text, re.MULTILINE) is not None
 
 
-def _forwards(tree: ast.Module, qualname: str) -> str | None:
+def _sets(text: str, cls: str, name: str) -> bool:
+    return re.search(rf"\bself\.{name}[ \t]*(?::[^=\n]+)?=[^=]", _class(text, cls)) is not None
+
+
+def _attaches(text: str, function: str, name: str) -> bool:
+    return re.search(rf"^[ \t]*{re.escape(function)}\.{name}[ \t]*=[^=]", text, re.MULTILINE) is not None
+
+
+def _forwards(text: str, qualname: str) -> str | None:
     owner, _, name = qualname.rpartition(".")
-    body = _class(tree, owner) if owner else tree
-    function = next(
-        (
-            node
-            for node in (body.body if body else ())
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name
-        ),
-        None,
+    body = _class(text, owner) if owner else text
+    indent = "    " if owner else ""
+    found = re.search(
+        rf"^{indent}(?:async )?def {name}\b[^\n]*\n(?:(?:{indent}[ \t)].*)?\n)*", body, re.MULTILINE
     )
-    if function is None or function.args.kwarg is None:
+    try:
+        tree = ast.parse(textwrap.dedent(found[0])) if found else None
+    except SyntaxError:
+        tree = None
+    function = tree.body[0] if tree else None
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or function.args.kwarg is None:
         return None
     rest = function.args.kwarg.arg
     targets = {

@@ -174,6 +174,7 @@ class _Here:
     engine: Engine
     releases: Sequence[EngineRelease]
     library: Library
+    shapes: list[list[int]]
     providers: dict[str, Provider]
     pins: set[str]
 
@@ -181,6 +182,10 @@ class _Here:
 def _prepare(engine: Engine, releases: Sequence[EngineRelease], library: Library, pins: set[str]) -> None:
     _Here.engine, _Here.releases, _Here.library, _Here.pins = engine, releases, library, pins
     _Here.providers = {}
+    numbers: dict[Use, int] = {}
+    _Here.shapes = [
+        [numbers.setdefault(shape(use), len(numbers)) for use in release.uses] for release in releases
+    ]
 
 
 def _provider(name: str) -> Provider:
@@ -194,13 +199,14 @@ def _column(name: str) -> list[Answer]:
     provider = _provider(name)
     known: dict[Any, Judgement | None] = {}
     answers = []
-    for release in _Here.releases:
-        reference = _provider(release.pins.exact) if release.pins.exact in _Here.pins else None
+    for release, shapes in zip(_Here.releases, _Here.shapes, strict=True):
+        pin = release.pins.exact
+        reference = _provider(pin) if pin in _Here.pins else None
         judge = Judge(provider, _Here.engine, reference, release.probes)
         asked = tuple((place, tuple(failing)) for place, failing in judge.failing)
         judged = []
-        for use in release.uses:
-            key = (shape(use), release.pins.exact, asked)
+        for use, shaped in zip(release.uses, shapes, strict=True):
+            key = (shaped, pin, asked)
             if key not in known:
                 known[key] = judge.judge(use)
             judgement = known[key]
@@ -265,7 +271,10 @@ def _row(release: EngineRelease, column: list[tuple[str, Answer]]) -> Row:
                 breaks[key] = len(listed)
                 listed.append(one | {"releases": []})
             numbers.append(breaks[key])
-            listed[breaks[key]]["releases"].append(name)
+            known = listed[breaks[key]]
+            if release.pins.exact not in known["releases"]:
+                known["reason"] = one["reason"]  # as on the pin, or else on the newest release
+            known["releases"].append(name)
         cells[name] = Cell(status=status, counts=counts, alarms=tuple(numbers))
     pin = release.pins.exact
     works, oldest, newest = _works(cells, pin)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from matrix.engines import config
+from matrix.engines.conditions import decide
 from matrix.engines.judge import Judge
 from matrix.engines.provider import Provider
 from matrix.engines.shelf import Shelf
@@ -71,3 +72,21 @@ def live():
         return json.loads(done.stdout.rpartition("\n@@")[2])
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def asked():
+    """A function from a use and its judge to what the live side wants to know."""
+    return as_asked
+
+
+def as_asked(use, judge):
+    passed = use.arguments.keywords if use.arguments else ()
+    return {
+        "symbol": use.symbol,
+        "kind": use.kind,
+        "form": use.form,
+        "positional": use.arguments.positional if use.arguments else 0,
+        "keywords": [name for name, condition in passed if decide(condition, judge.holds) is not False],
+        "partly": bool(use.arguments and use.arguments.unknown),
+    }

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from matrix import toml
-from matrix.engines.conditions import decide
 from matrix.engines.verdict import CallVerdict
 
 SAMPLE = toml.load(Path(__file__).with_name("sample.toml"))["verdict"]
@@ -27,19 +26,6 @@ def pairs():
     return sorted({tuple(entry[key] for key in KEYS) for entry in SAMPLE})
 
 
-def asked(use, judge):
-    """A use as the live side wants it."""
-    passed = use.arguments.keywords if use.arguments else ()
-    return {
-        "symbol": use.symbol,
-        "kind": use.kind,
-        "form": use.form,
-        "positional": use.arguments.positional if use.arguments else 0,
-        "keywords": [name for name, condition in passed if decide(condition, judge.holds) is not False],
-        "partly": bool(use.arguments and use.arguments.unknown),
-    }
-
-
 def place(use):
     return use.file, use.line, use.symbol, use.form
 
@@ -51,7 +37,7 @@ def judged(judge, engine_release):
 
 
 @pytest.fixture(scope="module")
-def answered(judged, judge, live):
+def answered(judged, judge, live, asked):
     """What each of them really meets, by pair; one process a FlashInfer release."""
     answers = {}
     for flashinfer in sorted({pair[2] for pair in judged}):
