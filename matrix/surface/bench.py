@@ -8,6 +8,7 @@ it is measured on one release and told for all by their bytes.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import shutil
 import statistics
@@ -92,7 +93,7 @@ def _cold(folder: Path) -> None:
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory() as copy:
             shutil.copytree(folder, copy, dirs_exist_ok=True)
-            rounds.append([_timed(lambda name=one: _fresh(Path(copy))[0].get(name)) for one in later])
+            rounds.append([_timed(functools.partial(_fresh(Path(copy))[0].get, one)) for one in later])
     rest = _timed(lambda: library.many(later))
     _line(
         f"all {len(releases)} releases since {OLDEST}, nothing kept",

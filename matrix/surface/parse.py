@@ -14,6 +14,7 @@ from typing import Any
 import griffe
 
 from matrix.surface.lazy import lazy_names, modules_in, strings
+from matrix.surface.outline import PROBE_LINES, outline
 
 __all__ = ["parse"]
 
@@ -26,7 +27,13 @@ KINDS = {
     griffe.ParameterKind.var_keyword: "VAR_KEYWORD",
 }
 VALUE_CHARACTERS = 200
-PROBE_LINES = 30
+TABLE_LINES = 12
+TABLES: dict[type[ast.expr], str] = {
+    ast.List: "[...]",
+    ast.Tuple: "(...)",
+    ast.Dict: "{...}",
+    ast.Set: "{...}",
+}
 CATCHES_IMPORT = {
     "ImportError",
     "ModuleNotFoundError",
@@ -52,9 +59,7 @@ def parse(source: bytes) -> Record:
         `error`: instead of all this, why the file is not Python.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
+        tree = _tree(source)
     except (SyntaxError, ValueError) as error:
         return {"error": f"{type(error).__name__}: {error}"}
     record: Record = {"names": {}, "stars": [], "imports": [], "guards": [], "flags": {}}
@@ -64,8 +69,9 @@ def parse(source: bytes) -> Record:
     record["all"] = _exports(tree, collections) if b"__all__" in source else None
     getter = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "__getattr__"), None)
     record["lazy"], record["lazy_star"] = lazy_names(getter, collections) if getter else ({}, [])
-    record["lazy_star"] += _replacements(tree)
-    hands_out = _hands_globals(tree)
+    if b"sys.modules[__name__]" in source:
+        record["lazy_star"] += _replacements(tree)
+    hands_out = b"globals()" in source and _hands_globals(tree)
     _strip_bodies(tree)
     recorder = _Recorder(record)
     reader = _Reader("module", Path("module.py"), "", griffe.Extensions(recorder))
@@ -73,6 +79,15 @@ def parse(source: bytes) -> Record:
     reader.hands_out = hands_out
     reader.visit(tree)
     return record
+
+
+def _tree(source: bytes) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(outline(source.decode()))
+        except (SyntaxError, ValueError):
+            return ast.parse(source)
 
 
 class _Reader(griffe.Visitor):
@@ -104,8 +119,18 @@ class _Reader(griffe.Visitor):
             self._if(node)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             self._import(node)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and self._is_table(node):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name):
+                    text = TABLES.get(type(node.value), "...") if node.value else "..."
+                    _bind(self.record, target.id, ["v", node.lineno, self.guard, text])
         else:
             super().visit(node)
+
+    def _is_table(self, node: ast.Assign | ast.AnnAssign) -> bool:
+        """Whether a module-level value is too long to be shown, and not worth its text."""
+        length = (node.end_lineno or node.lineno) - node.lineno
+        return length > TABLE_LINES and self.current.kind is griffe.Kind.MODULE
 
     def _guard(self, kind: str, text: str, node: ast.stmt) -> int:
         guards = self.record["guards"]
@@ -332,7 +357,11 @@ def _flags(tree: ast.Module) -> dict[str, list[list[Any]]]:
                     for target in inner.targets:
                         if isinstance(target, ast.Name):
                             found[target.id] = modules
-        elif isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno < PROBE_LINES:
+        elif (
+            isinstance(node, ast.FunctionDef)
+            and not isinstance(node.body[-1], ast.Pass)
+            and (node.end_lineno or 0) - node.lineno < PROBE_LINES
+        ):
             probed = [
                 [0, call.args[0].value]
                 for call in ast.walk(node)
