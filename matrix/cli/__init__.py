@@ -29,6 +29,8 @@ COMMANDS = {
     "surface": "surface",
     "diff": "diff",
     "history": "history",
+    "engines": "engines",
+    "check-consumer": "check_consumer",
     "kernels": "kernels",
     "doctor": "doctor",
 }
