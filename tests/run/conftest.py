@@ -30,7 +30,7 @@ class Run:
     def cells(self) -> list[str]:
         return [cell.id for cell in self.plan.cells]
 
-    def go(self, faults=None, *, timeout=30, jobs=1):
+    def go(self, faults=None, *, timeout=30, jobs=1, gpus=()):
         """Run what is left, with these faults; returns the journal."""
         for name, value in self.planted.variables(faults).items():
             self.monkeypatch.setenv(name, value)
@@ -39,7 +39,7 @@ class Run:
                 plan=self.plan,
                 out=self.folder,
                 installer=Installer.find(),
-                gpus=[],
+                gpus=gpus,
                 options=Options(jobs=jobs, timeout=timeout),
                 watcher=watcher,
             ).run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -42,8 +43,8 @@ def run(start):
     """A run folder, and pytest in the environment that it is for."""
     made = start()
 
-    def go(*arguments, faults=None):
-        variables = made.planted.variables(faults) | {"KERNEL_MATRIX_RUN": str(made.folder)}
+    def go(*arguments, faults=None, **more):
+        variables = made.planted.variables(faults) | {"KERNEL_MATRIX_RUN": str(made.folder)} | more
         return pytest_in(made.planted.prefix / "bin" / "python", *arguments, variables=variables)
 
     made.pytest = go
@@ -69,6 +70,21 @@ def test_the_culprit_of_a_lost_worker_gets_its_verdict_once(run, passed):
     record = run.record()
     assert record.finished == set(run.cells)
     assert Counter(record.starts) == Counter(run.cells)
+
+
+def test_workers_share_the_gpus_that_are_visible(run, tmp_path):
+    """The driver is a program that answers as `nvidia-smi` does with three GPUs, two of them left visible."""
+    program = tmp_path / "nvidia-smi"
+    rows = "".join(
+        f"echo 'NVIDIA B200, 10.0, 580.1, {number}, GPU-{number}{number}'\n" for number in range(3)
+    )
+    program.write_text(f"#!/bin/sh\n{rows}", encoding="utf-8")
+    program.chmod(0o755)
+    seen = tmp_path / "seen"
+    visible = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "CUDA_VISIBLE_DEVICES": "2,1"}
+    done = run.pytest("-n", "2", faults={"import": f"record {seen}"}, **visible)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(seen.read_text(encoding="utf-8").split()) == ["1", "2"]
 
 
 def test_a_cell_that_its_worker_finished_is_not_blamed(run):

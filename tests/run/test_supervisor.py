@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from matrix.environments.fingerprint import Gpu
 from matrix.errors import InputError
 from matrix.run import journal
 
@@ -126,6 +127,19 @@ def test_resume_takes_up_what_was_begun_and_not_finished(start, passed):
     assert record.starts[3:] == run.cells[2:], "the cell that was cut short, and those after it"
     assert all(told[-3:] == passed for told in run.verdicts().values())
     assert len(record.environments) == 2, "the line after the torn one was lost"
+
+
+def test_a_worker_sees_the_one_gpu_of_its_slot(start, passed, tmp_path):
+    """Told by its variables alone: whether a GPU is there is another question."""
+    run = start()
+    gpus = [
+        Gpu(name="n", compute_capability="9.0", driver="1", device=device) for device in ("GPU-b", "GPU-a")
+    ]
+    culprit = run.cells[0]
+    record = run.go({"import": f"record {tmp_path / 'seen'}", culprit: "leave 3"}, gpus=gpus)
+    assert (tmp_path / "seen").read_text(encoding="utf-8").split() == ["GPU-b", "GPU-b"]
+    assert record.finished == set(run.cells)
+    assert record.environments[0]["fingerprint"]["gpus"] == 2
 
 
 def test_a_folder_is_run_by_one_process_at_a_time(start):

@@ -46,6 +46,12 @@ def leave_between(path: str) -> None:
         os.write = write
 
 
+def record(path: str) -> None:
+    """Write down which GPU the process was given."""
+    with Path(path).open("a", encoding="utf-8") as handle:
+        handle.write(os.environ.get("CUDA_VISIBLE_DEVICES", "none") + "\n")
+
+
 def hang(_: str) -> None:
     time.sleep(600)
 
@@ -71,7 +77,7 @@ class Panic(BaseException):
 
 FAULTS = {
     function.__name__: function
-    for function in (segfault, kill, leave, leave_between, hang, babble, fail, warn)
+    for function in (segfault, kill, leave, leave_between, record, hang, babble, fail, warn)
 }
 
 
