@@ -42,8 +42,12 @@ def results(cell: Cell, bench: Bench) -> Iterator[Result]:
             answer = check(cell, bench)
         except Exception as error:  # noqa: BLE001 - a check that breaks must not take the others along
             raised = failure_of(error, f"stage {stage.value}")
+            poisoned = raised.type == "AcceleratorError"
             answer = Answer(
-                Verdict.CRASH, f"the check itself broke: {raised}", "Report this.", asdict(raised)
+                Verdict.GPU_POISONED if poisoned else Verdict.CRASH,
+                f"a CUDA error reached {raised}" if poisoned else f"the check itself broke: {raised}",
+                "See the frame." if poisoned else "Report this.",
+                asdict(raised),
             )
         if answer is not None:
             yield Result(

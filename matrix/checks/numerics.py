@@ -59,6 +59,7 @@ def _kernel(cell: Cell, bench: Bench, path: Path) -> Answer:
         output = backend.call(problem, prepared, inputs, path=path.value)
         torch.cuda.synchronize()
     except Exception as error:  # noqa: BLE001 - whatever a kernel raises is an answer
+        error = _sticky() or error  # a refusal may hide a fault that only the next synchronization shows
         raised = probe.failure_of(error, f"calling {cell.point.backend}")
         refusal = backends.refusal(error)
         evidence |= {"type": raised.type, "text": raised.text, "frame": raised.frame}
@@ -119,6 +120,17 @@ def _compared(output: Any, reference: Reference, verdict: Verdict, reason: str) 
         return Answer(verdict, reason, evidence=comparison.to_json())
     remedy = "Do not ship this path; compare the layer's weights and routing with the oracle."
     return Answer(Verdict.FAIL_NUMERIC, comparison.reason, remedy, comparison.to_json())
+
+
+def _sticky() -> Exception | None:
+    """The CUDA error that this process can no longer get rid of, if there is one."""
+    import torch
+
+    try:
+        torch.cuda.synchronize()
+    except Exception as error:  # noqa: BLE001 - its type differs by version of torch
+        return error
+    return None
 
 
 def _broken(error: Exception) -> Verdict:

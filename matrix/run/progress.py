@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from matrix.report import settle
 from matrix.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Watcher:
     total: int
     console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
     _counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    _open: dict[str, str] = field(default_factory=dict)
+    _open: dict[str, list[Result]] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -69,14 +70,14 @@ class Watcher:
         self.say(f"{environment}: {what}\n{detail}" if detail else f"{environment}: {what}")
 
     def result(self, result: Result) -> None:
-        """A stage has its verdict; the first that is not PASS is the cell's."""
-        if self._open.get(result.cell, Verdict.PASS.value) == Verdict.PASS.value:
-            self._open[result.cell] = result.verdict.value
+        """A stage has its verdict."""
+        self._open.setdefault(result.cell, []).append(result)
 
     def finished(self, cell: str) -> None:
         """A cell is done."""
         environment = "/".join(cell.split("/")[:2])
-        self._counts[environment][self._open.pop(cell, Verdict.NOT_RUN.value)] += 1
+        decisive = settle.decisive(self._open.pop(cell, []))
+        self._counts[environment][decisive.verdict.value if decisive else Verdict.NOT_RUN.value] += 1
         self._live.advance(self._task)
 
     def closed(self, environment: str, seconds: float) -> None:
