@@ -16,9 +16,11 @@ from matrix.cli.run import add_execution
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from matrix.run.replay import Pair
 
+SHOWN = 8
 HELP = "call an engine's own code on FlashInfer releases"
 EPILOG = """\
 examples:
@@ -81,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         told = {"schema": replay.SCHEMA, "folder": str(folder), "pairs": [pair.to_json() for pair in pairs]}
         options.print_json(told)
     else:
-        print("\n".join(line for pair in pairs for line in _lines(pair)))
+        print("\n".join([*(line for pair in pairs for line in _lines(pair)), *_choices(pairs)]))
         print(f"everything: {folder}/journal.jsonl")
     if any(pair.missing for pair in pairs):
         return Exit.INCOMPLETE
@@ -149,5 +151,37 @@ def _policy_lines(pair: Pair) -> list[str]:
     if not policy:
         return []
     lines = [f"  policy: {policy['summary']}"]
-    lines += [f"    {change}" for change in policy.get("drafts", [])]
-    return lines + [f"    disagrees: {one}" for one in policy.get("disagreements", [])[:8]]
+    for one in policy["disagreements"][:SHOWN]:
+        point = ", ".join(f"{axis} {value}" for axis, value in one["point"].items() if value is not None)
+        lines.append(f"    disagrees: {point}: the engine says {one['engine']}; our rules say {one['rules']}")
+    return lines + [f"    {count} not asked: {why}" for why, count in policy["unanswered"].items()]
+
+
+def _choices(pairs: Sequence[Pair]) -> list[str]:
+    """What each engine release chooses by itself on SM100, side by side where releases differ."""
+    tables = {
+        f"{pair.engine} {pair.engine_release}": pair.policy["table"]
+        for pair in pairs
+        if "table" in pair.policy
+    }
+    if len(tables) < 2:
+        return []
+    rows = []
+    architectures = dict.fromkeys(name for table in tables.values() for name in table)
+    quantizations = dict.fromkeys(q for table in tables.values() for row in table.values() for q in row)
+    for architecture in architectures:
+        for quantization in quantizations:
+            told = [table.get(architecture, {}).get(quantization, "?") for table in tables.values()]
+            if len(set(told)) > 1:
+                rows.append((f"{architecture}, {quantization}", told))
+    width = max((len(name) for name, _ in rows), default=0)
+    columns = [max(len(told[number]) for _, told in rows) for number in range(len(tables))] if rows else []
+    lines = [
+        "Backends that differ between releases, chosen by the engine itself on SM100 (with an EAGLE draft):"
+    ]
+    heads = (f"{name:{size}}" for name, size in zip(tables, columns, strict=False))
+    lines.append(f"  {'':{width}}  {'  '.join(heads)}")
+    for name, told in rows:
+        cells = (f"{text:{size}}" for text, size in zip(told, columns, strict=True))
+        lines.append(f"  {name:{width}}  {'  '.join(cells)}")
+    return lines if rows else []

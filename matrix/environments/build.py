@@ -146,14 +146,37 @@ def _base(environment: Environment, installer: Installer) -> _Base:
             installer.make_environment(find_python(environment.python), prefix)
             installer.install(prefix, wanted, dependencies=True)
             _write_stamp(prefix, {"identity": identity})
-    return _Base(roots=(prefix,), sites=(str(_site_packages(prefix)),))
+    base = _Base(roots=(prefix,), sites=(str(_site_packages(prefix)),))
+    return _layered(environment, installer, base, identity) if recipe.layer else base
+
+
+def _layered(environment: Environment, installer: Installer, base: _Base, under: str) -> _Base:
+    """The base with the recipe's layer on it, which sees the base by itself."""
+    recipe = environment.recipe
+    exact, requires = environment.requirements(recipe.layer), environment.requirements(recipe.layer_requires)
+    identity = _hash([under, exact, requires])
+    prefix = cache.folder("environments") / f"layer-{recipe.name}-{environment.python}-{identity[:12]}"
+    with _locked(prefix):
+        if _read_stamp(prefix, identity) is None:
+            installer.make_environment(find_python(environment.python), prefix)
+            _show(prefix, base)
+            if requires:
+                installer.install(prefix, requires, dependencies=True)
+            installer.install(prefix, exact, dependencies=False)
+            _write_stamp(prefix, {"identity": identity})
+    return _Base(roots=(prefix, *base.roots), sites=(str(_site_packages(prefix)),))
+
+
+def _show(prefix: Path, base: _Base) -> None:
+    """Have an environment see what lies in its base."""
+    lines = "".join(f"import site; site.addsitedir({folder!r})\n" for folder in base.sites)
+    (_site_packages(prefix) / PTH).write_text(lines, encoding="utf-8")
 
 
 def _fill(environment: Environment, installer: Installer, prefix: Path, base: _Base) -> Fingerprint:
     """Install the recipe's layers into the overlay, check what came of it, and look at it."""
     recipe = environment.recipe
-    lines = "".join(f"import site; site.addsitedir({folder!r})\n" for folder in base.sites)
-    (_site_packages(prefix) / PTH).write_text(lines, encoding="utf-8")
+    _show(prefix, base)
     if recipe.requires:
         installer.install(prefix, environment.requirements(recipe.requires), dependencies=True)
     if recipe.exact:

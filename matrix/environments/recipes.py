@@ -19,7 +19,9 @@ HOST = "host"
 class Recipe:
     """One way to install a release; see recipes.toml for what each key means.
 
-    `engine` is set by replay alone: the engine release that stands beside FlashInfer, as in `sglang==0.5.12`.
+    Set by replay alone: `engine`, the engine release that stands beside FlashInfer, as in `sglang==0.5.12`, and
+    what makes a layer between base and overlay that the environments of an engine share, so that it is compiled
+    once: `layer` is installed without dependencies, `layer_requires` with them.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Recipe:
     releases: tuple[str, ...] = ()
     fixed: bool = False
     engine: str = ""
+    layer: tuple[str, ...] = ()
+    layer_requires: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Recipe:
@@ -95,7 +99,7 @@ def load(path: Path = BUILT_IN) -> Recipes:
 
 
 def _recipe(name: str, table: dict[str, Any], lists: dict[str, list[str]], where: str) -> Recipe:
-    known = set(Recipe.__dataclass_fields__) - {"name", "engine"}
+    known = set(Recipe.__dataclass_fields__) - {"name", "engine", "layer", "layer_requires"}
     for key in table.keys() - known:
         raise unknown("key", key, known, where)
     for key in {"why", "base"} - table.keys():

@@ -42,7 +42,7 @@ class Pair:
         engine: the engine's name.
         engine_release: its version.
         flashinfer: FlashInfer's version.
-        findings: the cells, grouped by verdict and reason, the most cells first.
+        findings: the cells, grouped by verdict and reason, what is not good first.
         missing: cells without a result.
         reason: why the pair is not replayable; empty where it is.
         seconds: how long the process ran, with its imports.
@@ -157,7 +157,9 @@ def _findings(ends: Sequence[Result]) -> list[Finding]:
         )
         for (verdict, reason), alike in groups.items()
     ]
-    return sorted(found, key=lambda one: (-len(one.cells), one.verdict, one.reason))
+    return sorted(
+        found, key=lambda one: (Verdict(one.verdict).good, -len(one.cells), one.verdict, one.reason)
+    )
 
 
 def _differences(recorded: dict[str, Any]) -> list[str]:

@@ -36,7 +36,8 @@ def main(plan_path: str, journal_path: str, environment_id: str, *done: str) -> 
     environment = next(entry for entry in plan["environments"] if entry["id"] == environment_id)
     bench = Bench.set_up(plan, environment)
     if bench.replayed is not None:
-        journal.write("replay", environment=environment_id, **bench.replayed.facts(plan["policies"]))
+        policies = plan["policies"] if environment["policy"] else None
+        journal.write("replay", environment=environment_id, **bench.replayed.facts(policies))
     ready = time.monotonic()
     journal.write("ready", environment=environment_id, seconds=round(ready - started, 3))
     for data in plan["cells"]:

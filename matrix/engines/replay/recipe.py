@@ -147,8 +147,9 @@ def recipe(subject: Subject, requires: Sequence[str]) -> Recipe:
         name=subject.name,
         why=f"{subject.engine} {subject.release} without its dependencies, so that its own code is called",
         base=("{torch}", *needs, *(package.name for package in setting.packages)),
-        requires=tuple(pins),
-        exact=(f"{distribution}=={subject.release}", "flashinfer-python=={release}"),
+        layer_requires=tuple(pins),
+        layer=(f"{distribution}=={subject.release}",),
+        exact=("flashinfer-python=={release}",),
         engine=f"{subject.engine}=={subject.release}",
     )
 

@@ -46,12 +46,14 @@ class Call:
         passed: what the engine passes, by keyword, in its order.
         bound: every parameter with its value, defaults included.
         members: parameters that take an enum's integer, with the member's name in the live release.
+        pairs: whether the function takes experts as a pair of ids and weights.
     """
 
     function: str
     passed: Mapping[str, Any]
     bound: Mapping[str, Any]
     members: Mapping[str, str]
+    pairs: bool = True
 
     @property
     def left(self) -> dict[str, Any]:
@@ -126,6 +128,7 @@ class Recorder:
                 passed=passed | keywords,
                 bound=dict(bound.arguments),
                 members=self._members(bound.arguments),
+                pairs="uple" in str(getattr(signature.parameters.get("topk_ids"), "annotation", "")),
             )
             self.calls.append(call)
             check(call)
@@ -192,6 +195,8 @@ def _problems(call: Call) -> Iterator[str]:
     ):
         if tuple(given[name].shape) != wanted or _dtype(given[name]) != "bfloat16":
             yield f"{name} is {_told(given[name])}, and the kernel reads bfloat16 {list(wanted)}{why}"
+    if isinstance(given.get("topk_ids"), tuple) and not call.pairs:
+        yield f"topk_ids is a pair of ids and weights, and {call.function} of this release takes one packed tensor"
     yield from _routing_problems(given, tokens, experts, top_k)
 
 

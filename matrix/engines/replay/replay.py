@@ -93,11 +93,12 @@ class Replay:
         """Every stand-in, for the report."""
         return [standin.to_json() for standin in (*self.engine.replaced, *self.recorder.replaced)]
 
-    def facts(self, policies: Mapping[str, Any]) -> dict[str, Any]:
+    def facts(self, policies: Mapping[str, Any] | None) -> dict[str, Any]:
         """What holds for the engine beside this release, whatever the cell: for the journal.
 
         Args:
-            policies: rule sets by engine and release, to be held against the engine's own choice.
+            policies: rule sets by engine and release, to be held against the engine's own choice; None leaves
+                that out.
         """
         from matrix.engines.replay import contract, policy
 
@@ -109,9 +110,9 @@ class Replay:
                 kind: self._weights(gated=gated) for kind, gated in (("gated", True), ("non-gated", False))
             },
             "contract": _guarded(lambda: contract.record(self)),
-            "policy": _guarded(lambda: policy.hold(self.engine.chooser(), self.name, policies))
-            if self.engine.chooser
-            else {},
+            "policy": {}
+            if policies is None or self.engine.chooser is None
+            else _guarded(lambda: policy.hold(self.engine.chooser(), self.name, policies)),
         }
 
     def _weights(self, *, gated: bool) -> dict[str, Any]:
