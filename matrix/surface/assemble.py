@@ -10,6 +10,7 @@ from matrix.surface.values import Unknown, enum_members, is_literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
 
 __all__ = ["assemble"]
 
@@ -124,7 +125,9 @@ class _Assembly(Namespace):
         return not local.startswith("_") or (listed is not None and local in listed) or local == "__version__"
 
     def _condition(self, module: str, thing: Thing) -> Entry | None:
-        needs = self.needs(module) | (set() if thing.fallback else self.guard_needs(thing.guards))
+        needs = set(self.needs(module))
+        if not thing.fallback:
+            needs |= self.guard_needs(thing.guards)
         if thing.lazy:
             needs |= self.needs(thing.module)
         needs = self._beyond(module, needs)
@@ -138,9 +141,9 @@ class _Assembly(Namespace):
             entry |= {"when": text, "file": self.modules[where].file, "line": line}
         return entry
 
-    def _beyond(self, module: str, needs: set[str]) -> set[str]:
+    def _beyond(self, module: str, needs: AbstractSet[str]) -> set[str]:
         """The packages that are needed beyond those of the top-level package."""
-        return needs - self.needs(module.partition(".")[0]) - BROUGHT_BY_TORCH
+        return set(needs) - self.needs(module.partition(".")[0]) - BROUGHT_BY_TORCH
 
     def _define(self, thing: Thing, *, public: bool) -> None:
         if thing.kind == "f":

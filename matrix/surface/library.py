@@ -7,6 +7,7 @@ import json
 import mmap
 import os
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from multiprocessing import get_context
@@ -19,7 +20,7 @@ from matrix.surface import model
 from matrix.surface.version import READER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from typing_extensions import Self
 
@@ -253,12 +254,19 @@ def _parse_into(folder: Path, contents: dict[str, bytes]) -> None:
     from matrix.surface.parse import parse
 
     store = Store(folder)
-    collecting = gc.isenabled()
-    gc.disable()  # syntax trees are large and mostly free of cycles: collecting doubles the time
-    try:
+    with _no_collecting():
         for digest, content in contents.items():
             record = json.dumps(parse(content), separators=(",", ":"))
             store.write("records", _record_key(digest), record.encode())
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Syntax trees and records are many and mostly free of cycles: looking for them doubles the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()
@@ -271,11 +279,12 @@ def _assemble_from(folder: Path, release: str, sources: list[_Source]) -> bytes:
     from matrix.surface.namespace import Module
 
     store = Store(folder)
-    modules = [
-        Module(name=source.module, file=source.file, record=_record(store, source.digest))
-        for source in sources
-    ]
-    return model.dump(assemble(release, modules))
+    with _no_collecting():
+        modules = [
+            Module(name=source.module, file=source.file, record=_record(store, source.digest))
+            for source in sources
+        ]
+        return model.dump(assemble(release, modules))
 
 
 def _record(store: Store, digest: str) -> dict[str, Any]:

@@ -238,11 +238,11 @@ class Namespace:
         """An enum member of a class, as its value; filled in by `assemble`, which knows the enums."""
         raise Unknown(f"{thing.name}.{rest}")
 
-    def needs(self, module: str) -> set[str]:
+    def needs(self, module: str) -> frozenset[str]:
         """Import names of the packages outside the standard library that importing a module takes."""
         return self._names_of(self._needs.get(module, 0))
 
-    def guard_needs(self, guards: Iterable[tuple[str, int]]) -> set[str]:
+    def guard_needs(self, guards: Iterable[tuple[str, int]]) -> frozenset[str]:
         """Import names of the packages that some guards wait for."""
         found = 0
         for module, guard in guards:
@@ -283,6 +283,7 @@ class Namespace:
     def _closures(self) -> dict[str, int]:
         """Packages by module as bits, spread along unguarded imports until nothing changes."""
         self._bits: dict[str, int] = {}
+        self._named: dict[int, frozenset[str]] = {}
         needs: dict[str, int] = dict.fromkeys(self.modules, 0)
         edges: dict[str, set[str]] = {}
         for name, module in self.modules.items():
@@ -336,8 +337,10 @@ class Namespace:
             return 0
         return 1 << self._bits.setdefault(top, len(self._bits))
 
-    def _names_of(self, bits: int) -> set[str]:
-        return {name for name, bit in self._bits.items() if bits >> bit & 1}
+    def _names_of(self, bits: int) -> frozenset[str]:
+        if bits not in self._named:
+            self._named[bits] = frozenset(name for name, bit in self._bits.items() if bits >> bit & 1)
+        return self._named[bits]
 
 
 def _parents(dotted: str) -> list[str]:
