@@ -111,6 +111,28 @@ def test_a_package_that_is_not_there_is_named_with_what_to_do(shelf):
     assert "cannot be met together" in caught.value.remedy
 
 
+def test_an_environment_without_torch_is_refused(shelf):
+    shelf.add("planted-base", "1.0")
+    with pytest.raises(EnvironmentBuildError, match="there is no torch in it, and the checks need one"):
+        build(shelf.environment(base=("planted-base",)), shelf.installer)
+
+
+def test_a_base_is_built_once_for_every_environment_on_it(shelf):
+    torch = {"torch/__init__.py": "", "torch/version.py": '__version__ = "1.0"\ncuda = "13.0"\n'}
+    shelf.add("torch", "1.0", files=torch)
+    shelf.add("flashinfer-python", "9.9.8", files={"flashinfer/__init__.py": '__version__ = "9.9.8"\n'})
+    places = set()
+    for release in ("9.9.8", "9.9.9"):
+        made = shelf.environment(base=("torch==1.0",))
+        built = build(Environment(release=release, recipe=made.recipe, torch="torch==1.0"), shelf.installer)
+        assert (built.fingerprint.torch, built.fingerprint.cuda) == ("1.0", "13.0")
+        places.add(imported(built, "import torch; print(torch.__file__)").stdout)
+        assert imported(built).stdout == f"{release}\n"
+    assert len(places) == 1
+    with pytest.raises(EnvironmentBuildError, match=r"torch 1\.0 is built for CUDA 13\.0, not for CPUs"):
+        build(shelf.environment(base=("torch==1.0",), cpu_torch=True), shelf.installer)
+
+
 def test_a_build_that_was_cut_short_is_not_reused(shelf):
     environment = shelf.environment()
     built = build(environment, shelf.installer)

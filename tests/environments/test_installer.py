@@ -124,7 +124,7 @@ def test_a_failure_carries_the_command_and_its_last_lines(shelf, tmp_path):
     shelf.installer.make_environment(sys.executable, prefix)
     with pytest.raises(EnvironmentBuildError) as caught:
         shelf.installer.install(prefix, ["planted-need==1"], dependencies=True)
-    assert "pip install" in caught.value.what
+    assert " install " in caught.value.what
     assert "planted-need==1` failed:\n    " in caught.value.what
 
 
