@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help="a wheel file or folder of sources after the newest release; repeatable",
     )
-    options.add_json(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="print Markdown for a pull request")
+    options.add_json(form)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,5 +56,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         options.print_json(found.to_json())
     else:
-        print("\n".join(found.lines()))
+        print(found.markdown() if arguments.markdown else "\n".join(found.lines()))
     return 0

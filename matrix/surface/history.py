@@ -59,19 +59,33 @@ class History:
         ]
         return {"symbol": self.symbol, "releases": list(self.releases), "traits": traits}
 
-    def lines(self) -> list[str]:
-        """The history as text, a line a span; what is absent at the ends is left out."""
-        found = [f"{self.symbol}, {len(self.releases)} releases, {self.releases[0]} to {self.releases[-1]}"]
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Trait, releases and value of every span; absence only between spans in which there is something."""
+        found = []
         for name, spans in self.traits.items():
-            shown = [span for span in spans if span.value is not ABSENT]
-            gaps = [span for span in spans[1:-1] if span.value is ABSENT]
-            first = True
-            for span in sorted([*shown, *gaps], key=spans.index):
-                newest = "  (newest)" if span.last == self.releases[-1] else ""
-                value = "absent" if span.value is ABSENT else span.value
-                found.append(f"  {name if first else '':<28} {span.text():<30} {value}{newest}")
-                first = False
+            known = [number for number, span in enumerate(spans) if span.value is not ABSENT]
+            for span in spans[known[0] : known[-1] + 1]:
+                newest = ", the newest" if span.last == self.releases[-1] else ""
+                found.append((name, span.text() + newest, "absent" if span.value is ABSENT else span.value))
         return found
+
+    def lines(self) -> list[str]:
+        """The history as text, a line a span."""
+        found = [f"{self.symbol}, {len(self.releases)} releases, {self.releases[0]} to {self.releases[-1]}"]
+        before = ""
+        for name, releases, value in self.rows():
+            found.append(f"  {'' if name == before else name:<32} {releases:<36} {value}")
+            before = name
+        return found
+
+    def markdown(self) -> str:
+        """The history as a table that fits a pull request."""
+        found = [f"### `{self.symbol}`, {self.releases[0]} to {self.releases[-1]}", ""]
+        found += ["| what | releases | value |", "|---|---|---|"]
+        for name, releases, value in self.rows():
+            cell = value.replace("|", "\\|")
+            found.append(f"| {name} | {releases} | `{cell}` |")
+        return "\n".join(found) + "\n"
 
 
 def history(surfaces: Sequence[Surface], symbol: str) -> History:

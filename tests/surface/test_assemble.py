@@ -130,7 +130,7 @@ def test_conditions_name_the_package(made):
             "from .c import available\nif available():\n    def k(): ...",
             "m.a": "from .b import f as f",
             "m.b": "import cutlass.cute\nimport torch\ndef f(): ...",
-            "m.c": "from importlib.util import find_spec\ndef available():\n    return find_spec('cutlass') is not None",
+            "m.c": "from importlib.util import find_spec\ndef available():\n    return bool(find_spec('cutlass'))",
         }
     )
     assert surface.modules["m.a"]["needs"] == ["cutlass"]

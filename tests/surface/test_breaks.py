@@ -1,10 +1,15 @@
 """Every break class against its own example pair, and the file that defines them against spoilt copies."""
 
+import textwrap
+from pathlib import Path
+
 import pytest
 
 from matrix.errors import InputError
 from matrix.surface.classes import BUILT_IN, Severity, break_classes, read
 from matrix.surface.diff import diff
+from matrix.surface.subjects import FACTS
+from matrix.surface.witness import WITNESSES
 
 CLASSES = {one.id: one for one in break_classes()}
 
@@ -64,3 +69,24 @@ def test_spoilt_file_is_refused_with_the_nearest_name(tmp_path, old, new, says):
     with pytest.raises(InputError, match=r"breaks\.toml") as refused:
         read(path)
     assert says in str(refused.value)
+
+
+def test_the_how_to_names_every_fact_and_its_entry_works(made, tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "add-a-break-class.md").read_text()
+    for subject, facts in FACTS.items():
+        row = next(line for line in text.splitlines() if line.strip().startswith(f"| `{subject}` |"))
+        assert {f"`{fact}`" for fact in facts} <= set(row.replace(",", " ").split())
+    for witness in WITNESSES:
+        assert f"`{witness}`" in text
+    path = tmp_path / "breaks.toml"
+    path.write_text(textwrap.dedent(text.partition("```toml\n")[2].partition("   ```")[0]))
+    (one,) = read(path)
+    found = diff(made(one.before), made(one.after), classes=[one])
+    assert [finding.message for finding in found] == [
+        "parameter 'b' was keyword-only and is positional or keyword"
+    ]
+
+
+def test_the_reference_names_every_class():
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "surface.md").read_text()
+    assert [name for name in CLASSES if f"`{name}`" not in text] == []

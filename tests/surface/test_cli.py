@@ -1,10 +1,18 @@
 """The three commands: documents, exit codes, messages, start-up."""
 
 import json
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 from matrix.cli import main
+
+SCHEMAS = Path(__file__).parents[2] / "docs" / "reference"
+
+
+def valid(document, name):
+    jsonschema.validate(document, json.loads((SCHEMAS / f"{name}.schema.json").read_text()))
 
 
 @pytest.fixture
@@ -25,6 +33,7 @@ def folders(tmp_path, monkeypatch):
 def test_diff_document_and_exit_code(folders, capsys):
     assert main(["diff", "./old", "./new", "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
+    valid(document, "diff")
     assert (document["from"], document["to"]) == ("old", "new")
     found = {(one["class"], one["severity"], one["symbol"], one["name"]) for one in document["findings"]}
     assert found == {
@@ -65,6 +74,7 @@ def test_unknown_path(folders, capsys):
 def test_surface_document_and_text(folders, capsys):
     assert main(["surface", "./old", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
+    valid(document, "surface")
     assert document["release"] == "old"
     assert document["paths"] == {"kernels.f": "kernels:f", "kernels.gone": "kernels:gone"}
     assert main(["surface", "./old", "--match", "*.f"]) == 0
@@ -75,6 +85,7 @@ def test_surface_document_and_text(folders, capsys):
 def test_history_document(capsys):
     assert main(["history", "flashinfer.fused_moe.trtllm_bf16_moe", "--since", "0.7.2", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
+    valid(document, "history")
     assert document["releases"][:2] == ["0.7.2", "0.7.2.post1"]
     spans = next(one["spans"] for one in document["traits"] if one["trait"] == "parameter activation_type")
     assert [(span["first"], span["value"][:11]) for span in spans] == [("0.7.2", "position 19")]

@@ -29,6 +29,8 @@ def test_ranges_and_gaps(made):
         "position 1, default 2",
     ]
     assert any("absent" in line for line in found.lines())
+    assert "| parameter b | 0.3, the newest | `position 1, default 2` |" in found.markdown()
+    assert "| parameter b | 0.0" not in found.markdown()
 
 
 def test_unknown_symbol_names_the_nearest(made):
