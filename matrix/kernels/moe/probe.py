@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+PACKAGE = __file__.rsplit("/kernels/", 1)[0]
 KERNELS = {
     "trtllm_bf16": "flashinfer.fused_moe:trtllm_bf16_moe",
     "trtllm_bf16_routed": "flashinfer.fused_moe:trtllm_bf16_routed_moe",
@@ -137,7 +138,9 @@ def failure_of(error: BaseException, moment: str) -> Failure:
 
 
 def _short(filename: str) -> str:
-    """A file relative to the folder of `sys.path` that holds it."""
+    """A file relative to the folder of `sys.path` that holds it, or to the one that holds this package."""
+    if filename.startswith(f"{PACKAGE}/"):
+        return f"matrix{filename.removeprefix(PACKAGE)}"
     for folder in sorted(sys.path, key=len, reverse=True):
         if folder and filename.startswith(f"{folder}/"):
             return filename[len(folder) + 1 :]

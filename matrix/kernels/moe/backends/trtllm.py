@@ -33,6 +33,11 @@ ENUMS = {
 """The module that has each enum in every release of the window."""
 
 
+def has_member(enum: str, name: str) -> bool:
+    """Whether the live release's enum has this member."""
+    return name in getattr(importlib.import_module(ENUMS[enum]), enum).__members__
+
+
 def member(enum: str, name: str) -> int:
     """The integer that a member of one of FlashInfer's enums has in the live release.
 

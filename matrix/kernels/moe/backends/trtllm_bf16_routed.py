@@ -35,10 +35,11 @@ def arguments(problem: Problem, prepared: Prepared, inputs: Inputs, *, path: str
     """The keywords of the call, with the experts that the layer's routing chooses in float32.
 
     The weights already hold the scaling factor. DeepSeek-V3's routing is named TopK, for the kernel would
-    want its groups, as SGLang does.
+    want its groups, as SGLang does; so is one that came after the release, for the caller has routed already.
     """
     ids, weights = fallback.route(problem, inputs.logits, inputs.bias)
     routing = trtllm.routing_member(problem)
+    named = routing != "DeepSeekV3" and trtllm.has_member("RoutingMethodType", routing)
     return {
         "topk_ids": pack(ids, weights),
         "n_group": None,
@@ -48,7 +49,7 @@ def arguments(problem: Problem, prepared: Prepared, inputs: Inputs, *, path: str
             prepared,
             inputs.hidden,
             path=path,
-            routing="TopK" if routing == "DeepSeekV3" else routing,
+            routing=routing if named else "TopK",
         ),
     }
 
