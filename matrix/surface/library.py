@@ -35,6 +35,7 @@ VENDORED = ("flashinfer/data/", "build_backend.py", "build_utils.py")
 """What FlashInfer's wheel carries and nobody imports: sources of other projects, and its build scripts."""
 NOT_PACKAGES = {"tests", "test", "benchmarks", "benchmark", "docs", "examples", "scripts", "build", "dist"}
 CHUNK_BYTES = 1 << 20
+REPORT_EVERY = 10
 ALONE_BYTES = 3 << 19  # a second process takes longer to start than this takes to parse
 
 
@@ -147,8 +148,8 @@ class Library:
                     )
                 self.report(f"{number}/{len(releases)} {label}: {len(sources)} modules")
                 waiting.append((label, key, sources))
-            workers.wait()
-            made = workers.assemble([(label, sources) for label, _, sources in waiting])
+            workers.wait(self.report)
+            made = workers.assemble([(label, sources) for label, _, sources in waiting], self.report)
         surfaces = []
         for (label, key, _), data in zip(waiting, made, strict=True):
             if key:
@@ -211,21 +212,32 @@ class _Workers:
         if sum(map(len, self.held.values())) > ALONE_BYTES:
             self._send()
 
-    def wait(self) -> None:
+    def wait(self, report: Callable[[str], None]) -> None:
+        """Finish parsing."""
         if self.futures:
             self._send()
         elif self.held:
             _parse_into(self.folder, self.held)
-        for future in self.futures:
+        for number, future in enumerate(self.futures, 1):
             future.result()
+            if number % REPORT_EVERY == 0:
+                report(f"parsed {number} of {len(self.futures)} parts")
 
-    def assemble(self, releases: list[tuple[str, list[_Source]]]) -> list[bytes]:
+    def assemble(
+        self, releases: list[tuple[str, list[_Source]]], report: Callable[[str], None]
+    ) -> list[bytes]:
+        """The files of surfaces, in the order of the releases."""
         if len(releases) > 2 and self.pool is None:
             self._start()
         if self.pool is None:
             return [_assemble_from(self.folder, label, sources) for label, sources in releases]
         labels, sources = zip(*releases, strict=True)
-        return list(self.pool.map(_assemble_from, [self.folder] * len(releases), labels, sources))
+        found = []
+        for data in self.pool.map(_assemble_from, [self.folder] * len(releases), labels, sources):
+            found.append(data)
+            if len(found) % REPORT_EVERY == 0:
+                report(f"assembled {len(found)} of {len(releases)} releases")
+        return found
 
     def _start(self) -> ProcessPoolExecutor:
         if self.pool is None:
