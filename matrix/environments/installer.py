@@ -6,14 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+import threading
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matrix.errors import EnvironmentBuildError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 LOG_TAIL = 12
 MINUTES = 60
@@ -41,6 +44,8 @@ class Installer:
 
     uv: str | None
     wheels: Path | None = None
+    _running: set[subprocess.Popen[str]] = field(default_factory=set, compare=False)
+    _stopped: threading.Event = field(default_factory=threading.Event, compare=False)
 
     @classmethod
     def find(cls, wheels: Path | None = None) -> Installer:
@@ -89,13 +94,29 @@ class Installer:
             command += ["--no-index", "--find-links", str(self.wheels)]
         return self._checked([*command, *requirements])
 
+    def stop(self) -> None:
+        """End the programs that run in other threads, and start no other: the user interrupted."""
+        self._stopped.set()
+        for process in list(self._running):
+            process.kill()
+
     def _checked(self, command: list[str]) -> str:
-        finished = _run(command, self._variables())
+        finished = _run(command, self._variables(), self._noted)
         output = finished.stdout + finished.stderr
         if finished.returncode:
             tail = "\n    ".join(output.strip().splitlines()[-LOG_TAIL:])
             raise EnvironmentBuildError(f"`{' '.join(command)}` failed:\n    {tail}", _remedy(output))
         return output
+
+    @contextmanager
+    def _noted(self, process: subprocess.Popen[str]) -> Iterator[None]:
+        self._running.add(process)
+        if self._stopped.is_set():
+            process.kill()
+        try:
+            yield
+        finally:
+            self._running.discard(process)
 
     def _variables(self) -> dict[str, str]:
         variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -131,19 +152,27 @@ def find_python(version: str) -> str:
     raise InputError(f"no Python {version} on this machine.", "Install it, or leave it out of --python.")
 
 
-def _run(command: list[str], variables: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def _run(
+    command: list[str],
+    variables: dict[str, str] | None = None,
+    noted: Callable[..., AbstractContextManager[Any]] = nullcontext,
+) -> subprocess.CompletedProcess[str]:
+    pipes: dict[str, Any] = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+    }
     try:
-        return subprocess.run(
-            command,
-            env=variables,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=60 * MINUTES,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"no end after {MINUTES} minutes")
+        with (
+            subprocess.Popen(command, env=variables, text=True, errors="replace", **pipes) as process,
+            noted(process),
+        ):
+            try:
+                output, errors = process.communicate(timeout=60 * MINUTES)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return subprocess.CompletedProcess(command, 1, "", f"no end after {MINUTES} minutes")
+            return subprocess.CompletedProcess(command, process.returncode, output, errors)
     except OSError as error:
         return subprocess.CompletedProcess(command, 1, "", str(error))
 

@@ -270,6 +270,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         """Stop what still runs; the cells in flight stay unfinished, so that `resume` takes them up."""
+        self.installer.stop()
         for worker in self.workers:
             _kill(worker.process)
         self._listen()

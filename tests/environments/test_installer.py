@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -126,6 +128,23 @@ def test_a_failure_carries_the_command_and_its_last_lines(shelf, tmp_path):
         shelf.installer.install(prefix, ["planted-need==1"], dependencies=True)
     assert " install " in caught.value.what
     assert "planted-need==1` failed:\n    " in caught.value.what
+
+
+def test_what_runs_in_other_threads_is_ended_when_the_user_interrupts(tmp_path):
+    slow = tmp_path / "uv"
+    slow.write_text(f"#!/bin/sh\ntouch {tmp_path}/begun\nexec sleep 60\n", encoding="utf-8")
+    slow.chmod(0o755)
+    installer = Installer(uv=str(slow))
+    started = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(installer.make_environment, sys.executable, tmp_path / "venv")
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        installer.stop()
+        assert isinstance(future.exception(), EnvironmentBuildError)
+    with pytest.raises(EnvironmentBuildError):
+        installer.make_environment(sys.executable, tmp_path / "venv")
+    assert time.monotonic() - started < 30
 
 
 def test_a_program_that_cannot_be_started_is_a_failure_and_no_crash(tmp_path):
