@@ -84,3 +84,10 @@ def test_where_failing_is_what_is_asked_for_it_is_right(change, named):
     assert answer.verdict is Verdict.PASS
     assert answer.reason.startswith("RuntimeError, as this environment is made to raise: no GPU")
     assert answer.evidence["moment"] == "import flashinfer"
+
+
+def test_where_nothing_fails_that_is_asked_for_it_is_said(change, named):
+    """As with a flashinfer-cubin of another version beside 0.7.2, which only warns."""
+    answer = importing.check(named(SILU), change(faulty=True))
+    assert answer.verdict is Verdict.PASS
+    assert answer.reason == "FlashInfer 0.7.2 imports, although this environment is made to fail"
