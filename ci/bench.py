@@ -47,7 +47,10 @@ def main() -> None:
     line(
         "kernel-matrix --help",
         "0.15 s",
-        [seconds(lambda: subprocess.run([*TOOL, "--help"], stdout=subprocess.DEVNULL, check=True)) for _ in range(9)],
+        [
+            seconds(lambda: subprocess.run([*TOOL, "--help"], stdout=subprocess.DEVNULL, check=True))
+            for _ in range(9)
+        ],
     )
     plan = make(Question(releases=window.load().releases), axes.load(), recipes.load())
     installer = Installer.find()
@@ -57,7 +60,9 @@ def main() -> None:
     def imports() -> None:
         with ThreadPoolExecutor(workers) as pool:
             commands = [[item.python, "-c", "import flashinfer"] for item in built]
-            list(pool.map(lambda command: subprocess.run(command, capture_output=True, check=False), commands))
+            list(
+                pool.map(lambda command: subprocess.run(command, capture_output=True, check=False), commands)
+            )
 
     def run(out: Path) -> None:
         subprocess.run([*TOOL, "run", "--out", out], capture_output=True, check=False)

@@ -62,6 +62,8 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> Inpu
     """An error for a name that does not exist, with the nearest names that do."""
     names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    some = names if len(names) <= MOST_NAMES else [*names[: MOST_NAMES // 2], "...", *names[-MOST_NAMES // 2 :]]
+    some = (
+        names if len(names) <= MOST_NAMES else [*names[: MOST_NAMES // 2], "...", *names[-MOST_NAMES // 2 :]]
+    )
     remedy = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(some) or 'none'}."
     return InputError(f"{where + ': ' if where else ''}unknown {kind} '{name}'.", remedy)

@@ -83,8 +83,16 @@ def test_the_three_paths():
         (AFTER, {"compute_capability": (9, 0)}, "the GPU is SM90: trtllm-gen BF16 kernels run on SM100"),
         (AFTER, {"compute_capability": (12, 0)}, "the GPU is SM120: trtllm-gen BF16 kernels run on SM100"),
         (AFTER, {"activation": "situ"}, "this release has no ActivationType.Situ"),
-        (AFTER, {"activation": "gelu"}, "BF16 trtllm-gen kernels are known for Swiglu and Relu2 only, not for Geglu"),
-        (AFTER, {"gated": False}, "BF16 trtllm-gen kernels are known for Swiglu and Relu2 only, not for Silu"),
+        (
+            AFTER,
+            {"activation": "gelu"},
+            "BF16 trtllm-gen kernels are known for Swiglu and Relu2 only, not for Geglu",
+        ),
+        (
+            AFTER,
+            {"gated": False},
+            "BF16 trtllm-gen kernels are known for Swiglu and Relu2 only, not for Silu",
+        ),
         (
             BEFORE,
             {"activation": "relu2", "gated": False},
