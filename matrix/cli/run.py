@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_json(parser)
 
 
-def add_execution(parser: argparse.ArgumentParser) -> None:
-    """How to run, for `run` and `resume`."""
+def add_execution(parser: argparse.ArgumentParser, *, report: bool = True) -> None:
+    """How to run, for `run`, `resume` and, without a report, `replay`."""
     parser.add_argument(
         "--jobs",
         type=options.positive(int),
@@ -56,12 +56,13 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wheels", type=Path, metavar="DIR", help="install from this folder only, no network"
     )
-    parser.add_argument(
-        "--expectations",
-        type=Path,
-        metavar="FILE",
-        help="known verdicts (default: ci/expectations.toml here, else the built-in file)",
-    )
+    if report:
+        parser.add_argument(
+            "--expectations",
+            type=Path,
+            metavar="FILE",
+            help="known verdicts (default: ci/expectations.toml here, else the built-in file)",
+        )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -176,7 +176,10 @@ class Supervisor:
         kept["PYTHONHASHSEED"] = "0"  # an engine's messages print sets
         kept["FLASHINFER_WORKSPACE_BASE"] = str(built.prefix / "workspace")
         if self.gpus:
-            kept["CUDA_VISIBLE_DEVICES"] = self.gpus[slot].device
+            gpu = self.gpus[slot]
+            # An engine that sees a GPU wants its own kernels too; it needs the GPU only where FlashInfer's run.
+            hidden = built.environment.recipe.engine and not gpu.compute_capability.startswith("10.")
+            kept["CUDA_VISIBLE_DEVICES"] = "" if hidden else gpu.device
         return kept
 
     def _listen(self) -> None:
