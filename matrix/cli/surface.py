@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the surface."""
     import fnmatch
 
-    from matrix.surface.facts import shown_signature
+    from matrix.surface.signatures import shown_signature
 
     surface = library().get(arguments.release)
     document = surface.to_json(private=arguments.private)
