@@ -122,8 +122,7 @@ class _Reader(griffe.Visitor):
         elif isinstance(node, (ast.Assign, ast.AnnAssign)) and self._is_table(node):
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                 if isinstance(target, ast.Name):
-                    text = TABLES.get(type(node.value), "...") if node.value else "..."
-                    _bind(self.record, target.id, ["v", node.lineno, self.guard, text])
+                    _bind(self.record, target.id, ["v", node.lineno, self.guard, _shortened(node.value)])
         else:
             super().visit(node)
 
@@ -389,3 +388,10 @@ def _tried(body: list[ast.stmt]) -> list[list[Any]]:
         elif isinstance(node, ast.ImportFrom):
             modules.append([node.level, node.module or ""])
     return modules
+
+
+def _shortened(value: ast.expr | None) -> str:
+    """What a value too long to be shown is: a list, or the call of what."""
+    if isinstance(value, ast.Call):
+        return f"{ast.unparse(value.func)}(...)"
+    return TABLES.get(type(value), "...") if value else "..."
