@@ -308,10 +308,13 @@ class Namespace:
         return needs
 
     def _targets(self, module: Module, level: int, path: str, names: list[str]) -> list[str]:
-        """Modules that one import statement imports."""
+        """Modules that one import statement imports; a name that is handed out lazily brings its own."""
         source = module.absolute(level, path)
         found = [*_parents(source), source]
         found += [f"{source}.{name}" for name in names if f"{source}.{name}" in self.modules]
+        for name in names if source in self.modules else ():
+            thing = self.thing(source, name) if name in self.modules[source].record.get("lazy", {}) else None
+            found += [thing.module] if thing and thing.lazy else []
         return found
 
     def _import_needs(self, module: Module, level: int, path: str, names: list[str]) -> int:

@@ -70,7 +70,9 @@ def parse(source: bytes) -> Record:
     getter = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "__getattr__"), None)
     record["lazy"], record["lazy_star"] = lazy_names(getter, collections) if getter else ({}, [])
     if b"sys.modules[__name__]" in source:
-        record["lazy_star"] += _replacements(tree)
+        replacements = _replacements(tree)
+        record["lazy_star"] += replacements
+        record["imports"] += [[level, module, [], None] for level, module, _ in replacements]
     hands_out = b"globals()" in source and _hands_globals(tree)
     _strip_bodies(tree)
     recorder = _Recorder(record)
