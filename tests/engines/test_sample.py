@@ -59,6 +59,7 @@ def test_the_sample_is_wide():
 
 
 @pytest.mark.wheels
+@pytest.mark.slow
 def test_the_verdicts_of_the_sample(judged):
     wrong = []
     for entry in SAMPLE:
@@ -73,6 +74,7 @@ def test_the_verdicts_of_the_sample(judged):
 
 
 @pytest.mark.wheels
+@pytest.mark.slow
 def test_the_sample_as_imports_show_it(judged, answered):
     wrong = []
     for entry in SAMPLE:
