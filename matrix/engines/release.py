@@ -28,12 +28,9 @@ if TYPE_CHECKING:
     from matrix.releases.tree import Tree
 
 _IMPORTS = re.compile(rb"^[ \t]*from[ \t]+([\w.]+)[ \t]+import\b", re.MULTILINE)
-_FROM = re.compile(rb"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n]*)", re.MULTILINE)
-_WORD = re.compile(rb"\w+|\*")
 _ROUNDS = 3
 _PARALLEL_FROM = 24
 _CHUNK = 8
-_SCATTERED = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,14 +123,10 @@ class _Facts:
         self.contents: dict[str, bytes] = {}
 
     def content(self, file: _File) -> bytes:
-        self.fetch([file])
+        if file.name not in self.contents:
+            name = self.root + file.name
+            self.contents[file.name] = self.tree.read([name])[name]
         return self.contents[file.name]
-
-    def fetch(self, files: Iterable[_File]) -> None:
-        """Have the contents of files at hand, read together."""
-        names = [self.root + file.name for file in files if file.name not in self.contents]
-        for name, content in self.tree.read(names).items():
-            self.contents[name[len(self.root) :]] = content
 
     def read(self, wanted: Iterable[tuple[_File, dict[str, Any]]]) -> dict[str, FileFacts]:
         """The facts of files, by module; what is not kept is read, on all cores where it is much.
@@ -168,7 +161,6 @@ class _Facts:
         return f"{digest[:2]}/{digest[2:]}.json"
 
     def _run(self, jobs: list[tuple[_File, dict[str, Any]]]) -> Iterator[FileFacts]:
-        self.fetch(file for file, _ in jobs)
         tasks = [(self.content(file), file.name, file.module, self.engine, exports) for file, exports in jobs]
         if self.pool is not None:
             yield from self.pool.map(_task, tasks, chunksize=_CHUNK)
@@ -245,18 +237,13 @@ def _linked(reader: _Facts, strong: list[_File], weak: dict[_File, tuple[str, ..
         by_end: dict[str, dict[str, dict[str, Any]]] = {}
         for module, names in exports.items():
             by_end.setdefault(module.rpartition(".")[2], {})[module] = names
-        near = {
-            file: {module: names for end in ends for module, names in by_end.get(end, {}).items()}
-            for file, ends in weak.items()
-            if file.module not in facts and not by_end.keys().isdisjoint(ends)
-        }
-        reader.fetch(near)
         again: list[tuple[_File, dict[str, Any]]] = []
         for module, file in by_module.items():
             if module in facts:
                 wanted = _wanted(facts[module].needs, exports)
             else:
-                wanted = _mentioned(reader.content(file), near[file]) if file in near else {}
+                near = {m: e for end in weak[file] for m, e in by_end.get(end, {}).items()}
+                wanted = _mentioned(reader.content(file), near) if near else {}
             if wanted and given.get(module) != wanted:
                 given[module] = wanted
                 again.append((file, wanted))
@@ -276,17 +263,12 @@ def _wanted(needs: Iterable[str], exports: dict[str, dict[str, Any]]) -> dict[st
 
 
 def _mentioned(content: bytes, exports: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The exports that a file which has not been read yet imports, as far as its text tells."""
-    imported: dict[str, set[str]] = {}
-    for found in _FROM.finditer(content):
-        end = found[1].decode().rpartition(".")[2]
-        imported.setdefault(end, set()).update(word.decode() for word in _WORD.findall(found[2]))
+    """The exports whose names stand in a file that has not been read yet."""
     wanted: dict[str, dict[str, Any]] = {}
     for module, names in exports.items():
-        taken = imported.get(module.rpartition(".")[2], set())
-        mine = names if "*" in taken else {name: value for name, value in names.items() if name in taken}
-        if mine:
-            wanted[module] = mine
+        for name, value in names.items():
+            if name.encode() in content:
+                wanted.setdefault(module, {})[name] = value
     return wanted
 
 
@@ -378,8 +360,7 @@ class _Screening:
         members = tree.members()
         unread = [name for name in names if members[name].sha256 not in self.known]
         digests: dict[str, str] = {}
-        # many small ranges cost more requests than a few that hold everything
-        for name, content in tree.read(names if len(unread) > _SCATTERED else unread).items():
+        for name, content in tree.read(unread).items():
             digests[name] = members[name].sha256 or hashlib.sha256(content).hexdigest()
             if digests[name] not in self.known:
                 self.known[digests[name]] = self._kind(content)
