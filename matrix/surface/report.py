@@ -69,7 +69,7 @@ def text(old: str, new: str, findings: Sequence[Finding], *, deep: bool, notes: 
         lines.append(f"  {SIGNS[one.kind.severity]:6} {one.message}  [{one.kind.id}]")
         lines.append(f"         {_places(one)}")
         if one.witness:
-            lines.append(f"         {_cut(one.witness.text)}")
+            lines.append(f"         {one.witness.text}")
             lines.append(f"           {old}: {one.witness.before}; {new}: {one.witness.after}")
     lines += ["", *_left_out(findings, rows)]
     return lines if lines[-1] else lines[:-1]
