@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the table."""
     import sys
+    from concurrent.futures import ThreadPoolExecutor
 
     from matrix.cli.surface import library
     from matrix.engines import config, table, tabulate
@@ -52,7 +53,14 @@ def run(arguments: argparse.Namespace) -> int:
     documents, code = [], Exit.AS_EXPECTED
     for name in names:
         engine = config.load(name)
-        releases = shelf.published(engine, _within(shelf.versions(engine), arguments.releases, name))
+        versions = _within(shelf.versions(engine), arguments.releases, name)
+        columns = (
+            [] if arguments.against else _within(surfaces.published(), arguments.flashinfer, "FlashInfer")
+        )
+        with ThreadPoolExecutor(1) as aside:  # both sides take a while to read, and neither needs the other
+            reading = aside.submit(surfaces.many, columns)
+            releases = shelf.published(engine, versions)
+            reading.result()
         if arguments.against:
             pins = {release.pins.exact for release in releases}
             columns = [version for version in surfaces.published() if version in pins] + [arguments.against]
@@ -61,7 +69,6 @@ def run(arguments: argparse.Namespace) -> int:
             code = Exit.UNEXPECTED if broken else code
             shown = tabulate.against(name, rows, arguments.against)
         else:
-            columns = _within(surfaces.published(), arguments.flashinfer, "FlashInfer")
             rows = table.build(engine, releases, columns, surfaces)
             shown = (tabulate.markdown if arguments.markdown else tabulate.text)(name, rows)
         documents.append(tabulate.block(name, rows))

@@ -10,6 +10,7 @@ import re
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,7 +168,7 @@ class _Facts:
         elif len(tasks) < _PARALLEL_FROM or cores() < 2:
             yield from map(_task, tasks)
         else:
-            with ProcessPoolExecutor(min(cores(), 8)) as pool:
+            with processes() as pool:
                 yield from pool.map(_task, tasks, chunksize=_CHUNK)
 
 
@@ -183,6 +184,11 @@ def _task(task: tuple[bytes, str, str, Engine, dict[str, Any]]) -> FileFacts:
 def cores() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processes(**more: Any) -> ProcessPoolExecutor:
+    """One process a processor, started afresh, as threads may be running here."""
+    return ProcessPoolExecutor(min(cores(), 8), mp_context=get_context("spawn"), **more)
 
 
 def read_engine(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
 
 from matrix.engines.config import Engine, for_package
-from matrix.engines.release import EngineRelease, cores, find_root, fingerprint, read_engine
+from matrix.engines.release import EngineRelease, cores, find_root, fingerprint, processes, read_engine
 from matrix.errors import InputError, unknown
 from matrix.releases.wheel import open_file, open_path
 
@@ -57,7 +57,7 @@ class Shelf:
         if len(missing) == 1 or (missing and cores() < 2):
             kept.update({file.filename: self._read(engine, file, None) for file in missing})
         elif missing:
-            with ProcessPoolExecutor(min(cores(), 8)) as pool, ThreadPoolExecutor(_AT_ONCE) as threads:
+            with processes() as pool, ThreadPoolExecutor(_AT_ONCE) as threads:
                 read = list(threads.map(lambda file: self._read(engine, file, pool), missing))
             kept.update({file.filename: found for file, found in zip(missing, read, strict=True)})
         return [kept[file.filename] for file in files]

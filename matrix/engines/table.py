@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -13,8 +12,10 @@ from packaging.version import InvalidVersion, Version
 
 from matrix.engines.judge import Judge
 from matrix.engines.provider import Provider
-from matrix.engines.release import cores, fingerprint
+from matrix.engines.release import cores, fingerprint, processes
 from matrix.engines.verdict import CallVerdict, Judgement
+from matrix.releases.store import Store
+from matrix.surface.library import Library
 from matrix.surface.version import READER
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from matrix.engines.config import Engine
     from matrix.engines.release import EngineRelease
     from matrix.engines.uses import Use
-    from matrix.surface.library import Library
 
 SAFE, GUARDED, AT_CALL, AT_IMPORT = "safe", "guarded", "call", "import"
 
@@ -162,9 +162,8 @@ def _columns(
     if len(names) < 4 or cores() < 2:
         _prepare(engine, releases, library, pins)
         return [_column(name) for name in names]
-    with ProcessPoolExecutor(
-        min(cores(), 8), initializer=_prepare, initargs=(engine, releases, library, pins)
-    ) as pool:
+    given = (engine, releases, library.project, library.store.folder, pins)
+    with processes(initializer=_start, initargs=given) as pool:
         return list(pool.map(_column, names, chunksize=2))
 
 
@@ -177,6 +176,12 @@ class _Here:
     shapes: list[list[int]]
     providers: dict[str, Provider]
     pins: set[str]
+
+
+def _start(
+    engine: Engine, releases: Sequence[EngineRelease], project: str, folder: Path, pins: set[str]
+) -> None:
+    _prepare(engine, releases, Library(store=Store(folder), project=project), pins)
 
 
 def _prepare(engine: Engine, releases: Sequence[EngineRelease], library: Library, pins: set[str]) -> None:
