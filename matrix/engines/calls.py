@@ -64,10 +64,30 @@ class Calls(Expressions):
         helper = self.engine.helpers.get(name)
         if helper is not None and (lazy := self._lazy(node, helper)) is not None:
             return lazy
+        if "custom_op" in name and self.operator(node):
+            return UNKNOWN
         self.inside_call += 1
         function = self.value(node.func)
         self.inside_call -= 1
         return self._apply(node, function)
+
+    def operator(self, node: ast.expr, function: Value | None = None) -> bool:
+        """Note a function that is registered as an operator, by a call or as a decorator."""
+        if not (isinstance(node, ast.Call) and "custom_op" in shorten(node.func)):
+            return False
+        given = {keyword.arg: keyword.value for keyword in node.keywords}
+        target = node.args[1] if len(node.args) > 1 else given.get("op_func")
+        quiet, self.quiet = self.quiet, True
+        name = self.value(node.args[0] if node.args else given.get("op_name"))
+        function = function or self.value(target)
+        self.quiet = quiet
+        if not (
+            isinstance(name, Constant) and isinstance(name.value, str) and isinstance(function, Function)
+        ):
+            return False
+        operator = name.value.rpartition(":")[2]
+        self.found.operators.add((operator, f"{self.module}:{function.name.partition('.')[0]}"))
+        return True
 
     def _outside(self, node: ast.expr) -> Value:
         """An argument's value: what is read there is read for itself."""
@@ -296,8 +316,13 @@ class Calls(Expressions):
     def is_instance(self, value: Value, kind: Value) -> bool | None:
         """Whether a value is an instance of a class, where both are known."""
         if isinstance(kind, LocalClass):
-            if isinstance(value, Local):
-                return self._inherits(value.name, kind.name)
+            if isinstance(value, Local):  # what is declared as a base may be an instance of a class under it
+                inherits = self._inherits(value.name, kind.name)
+                return (
+                    None
+                    if inherits is False and self._inherits(kind.name, value.name) is not False
+                    else inherits
+                )
             return False if isinstance(value, Symbol) and value.path.endswith("()") else None
         if isinstance(kind, Symbol) and isinstance(value, Symbol) and value.path.endswith("()"):
             return True if value.path == f"{kind.path}()" else None

@@ -6,6 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from matrix.engines.callers import OPERATORS
 from matrix.engines.conditions import (
     FALSE,
     TRUE,
@@ -36,6 +37,7 @@ from matrix.engines.values import (
     Pairs,
     Parameters,
     Release,
+    Returning,
     Row,
     Symbol,
     Truth,
@@ -130,6 +132,19 @@ class Expressions:
             if term[0] in {"opaque", "not"}
         )
 
+    def name(self, value: Value) -> Value:
+        """Note that the part of the file that is being read names another part of the engine."""
+        if isinstance(value, Function | LocalClass):
+            self._name_path(f"{self.module}:{value.name.partition('.')[0]}")
+        elif isinstance(value, Own | Returning) and ":" in value.path:
+            self._name_path(value.path)
+        return value
+
+    def _name_path(self, path: str) -> None:
+        part = (self.scope.qualname or self.scope.cls).partition(".")[0]
+        if not self.quiet and path != f"{self.module}:{part}":
+            self.found.named.add((part, path))
+
     def need(self, condition: Condition, exception: str) -> None:
         """Tell the innermost `try` what its body needs of the release, and what is raised otherwise."""
         if self.frames:
@@ -203,9 +218,11 @@ class Expressions:
 
     def _name(self, node: ast.Name) -> Value:
         found = self.scope.find(node.id)
-        return Other(node.id) if found is None else found
+        return Other(node.id) if found is None else self.name(found)
 
     def _attribute(self, node: ast.Attribute) -> Value:
+        if isinstance(node.value, ast.Attribute) and dotted(node.value).startswith("torch.ops."):
+            self._name_path(f"{OPERATORS}:{node.attr}")
         base = self.value(node.value)
         result = self.attribute(node, base, node.attr)
         if isinstance(node.ctx, ast.Load) and not self.inside_call:
@@ -252,7 +269,7 @@ class Expressions:
                 return found
             return self._method(base.name, name)
         if isinstance(base, Own) and ":" not in base.path:
-            return self.own(base.path, name)
+            return self.name(self.own(base.path, name))
         if isinstance(base, Parameters) and name in {"parameters", "args", "keys"}:
             return base
         if isinstance(base, Release) and name in {"release", "base_version", "public"}:
@@ -276,9 +293,11 @@ class Expressions:
         """A name of another file of the engine, where an earlier reading found out what it is."""
         if name in self.engine.mirrors:
             return Mirror(name)
-        self.found.own_imports.add(f"{module}:{name}")
-        known = self.exports.get(module, {})
-        return known.get(name, Own(f"{module}:{name}"))
+        path = f"{module}:{name}"
+        self.found.own_imports.add(path)
+        self._name_path(f"{module}:")
+        known = self.exports.get(module, {}).get(name, Own(path))
+        return Returning(known.value, path) if isinstance(known, Returning) else known
 
     def _subscript(self, node: ast.Subscript) -> Value:
         base, index = self.value(node.value), self.value(node.slice)

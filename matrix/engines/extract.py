@@ -49,6 +49,8 @@ class FileFacts:
         passed: `Enum.Member` that goes straight into a call of FlashInfer.
         pins: versions that the code itself demands, with their lines.
         needs: `module:name` of other files of the engine that this one imports.
+        named: which part of the file names which part of the engine, see `callers`.
+        operators: names under which PyTorch calls functions of the file.
         problem: why the file could not be read; empty where it was.
     """
 
@@ -59,6 +61,8 @@ class FileFacts:
     passed: tuple[str, ...] = ()
     pins: tuple[tuple[str, int], ...] = ()
     needs: tuple[str, ...] = ()
+    named: tuple[tuple[str, str], ...] = ()
+    operators: tuple[tuple[str, str], ...] = ()
     problem: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -82,6 +86,8 @@ class FileFacts:
             passed=tuple(data.get("passed", ())),
             pins=tuple((pin[0], pin[1]) for pin in data.get("pins", ())),
             needs=tuple(data.get("needs", ())),
+            named=tuple((part, path) for part, path in data.get("named", ())),
+            operators=tuple((name, path) for name, path in data.get("operators", ())),
             problem=data.get("problem", ""),
         )
 
@@ -151,6 +157,8 @@ def _facts(found: Findings, scope: Scope, pins: tuple[tuple[str, int], ...]) -> 
         passed=tuple(sorted(f"{enum}.{name}" for enum, name in found.passed)),
         pins=pins,
         needs=tuple(sorted(found.own_imports)),
+        named=tuple(sorted(found.named)),
+        operators=tuple(sorted(found.operators)),
     )
 
 

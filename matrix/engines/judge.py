@@ -39,11 +39,11 @@ class Judge:
         probes: tuple[tuple[str, Condition], ...] = (),
     ) -> None:
         self.provider, self.engine, self.reference = provider, engine, reference
-        self.failing = [
-            (name, [atom for atom in atoms(condition) if self.holds(atom) is False])
+        self.failing = {
+            name: tuple(atom for atom in atoms(condition) if self.holds(atom) is False)
             for name, condition in probes
             if decide(condition, self.holds) is False
-        ]
+        }
 
     def all(self, release: EngineRelease) -> list[tuple[Use, Judgement]]:
         """Every use of an engine release that is about FlashInfer, with its verdict."""
@@ -105,13 +105,14 @@ class Judge:
             use.kind == "call" and use.via == "import" and "()" not in use.symbol
         )
         error = "ImportError" if by_import else "AttributeError"
-        guard = self._guard(use, error) or self._probed(use.symbol)
+        guard = self._guard(use, error) or self._probed(use)
         if not guard and (use.rescue or use.form == "lazy"):
             guard = f"the lazy helper then uses {use.rescue}" if use.rescue else "looked up when it is called"
         if guard:
             return Judgement(verdict=CallVerdict.GUARDED, reason=what, guard=guard, **common)
-        if use.doubt:
-            return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{what}, but {use.doubt}", **common)
+        doubt = use.doubt or (self._unclear(use) if use.scope else "")
+        if doubt:
+            return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{what}, but {doubt}", **common)
         at_import = by_import or (use.form == "attribute" and use.level == "module")
         again = next(
             (f"; caught in line {guard.line}, and raised again" for guard in use.guards if guard.raises), ""
@@ -133,13 +134,25 @@ class Judge:
         rescue = next((guard for guard in use.guards if guard.rescues(error)), None)
         return _caught(rescue) if rescue else ""
 
-    def _probed(self, symbol: str, parameter: str = "") -> str:
-        """A function of the engine that asks for just this beforehand, and gets a no."""
-        for name, atoms_failing in self.failing:
-            for atom in atoms_failing:
-                same = atom[1] == symbol or self._same(atom[1], symbol)
+    def _probed(self, use: Use, parameter: str = "", *, optional: bool = False) -> str:
+        """A function of the engine that asks for just this before the line is reached, and gets a no.
+
+        A parameter that is only passed on some branch counts as asked for by whatever function asks for it.
+        """
+        name = self._asked(use, tuple(self.failing) if optional else use.behind, parameter)
+        return f"asked for beforehand by {name}, which is false there" if name else ""
+
+    def _unclear(self, use: Use, parameter: str = "") -> str:
+        """The same where it is not seen whether the line stands behind that function."""
+        name = self._asked(use, use.unclear, parameter)
+        return f"{name} asks for it, and whether that comes before is not seen" if name else ""
+
+    def _asked(self, use: Use, places: tuple[str, ...], parameter: str) -> str:
+        for name in places:
+            for atom in self.failing.get(name, ()):
+                same = atom[1] == use.symbol or self._same(atom[1], use.symbol)
                 if same and (atom[0] == "has" if not parameter else atom[2:] == (parameter,)):
-                    return f"asked for beforehand by {name}, which is false there"
+                    return name
         return ""
 
     def _same(self, first: str, second: str) -> bool:
@@ -221,11 +234,12 @@ class Judge:
         if branch != TRUE:
             reason += f", where {describe(branch)}"
         common: dict[str, Any] = {"cls": cls, "name": first.name, "there": found.place, "needs": found.needs}
-        guard = self._guard(use, "TypeError") or self._probed(use.symbol, first.name)
+        guard = self._guard(use, "TypeError") or self._probed(use, first.name, optional=branch != TRUE)
         if guard:
             return Judgement(verdict=CallVerdict.GUARDED, reason=reason, guard=guard, **common)
-        if use.doubt:
-            return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{reason}; but {use.doubt}", **common)
+        doubt = use.doubt or self._unclear(use, first.name)
+        if doubt:
+            return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{reason}; but {doubt}", **common)
         return Judgement(verdict=CallVerdict.BROKEN_CALL, reason=reason, alarming=True, **common)
 
 

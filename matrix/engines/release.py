@@ -14,14 +14,15 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matrix.engines.conditions import Condition, asks_release, from_json, release_part, resolve
+from matrix.engines.callers import OPERATORS, Callers
+from matrix.engines.conditions import Condition, asks_release, atoms, from_json, release_part, resolve
 from matrix.engines.extract import FileFacts, read_file, value_from_json
 from matrix.engines.pins import Pins, read_pins
 from matrix.engines.uses import Use
 from matrix.releases.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from concurrent.futures import Executor
 
     from matrix.engines.config import Engine
@@ -87,6 +88,7 @@ def fingerprint() -> str:
     """Of the code and data that read sources: what another version of them kept is not used."""
     here = Path(__file__).parent
     names = (
+        "callers",
         "calls",
         "conditions",
         "config",
@@ -279,7 +281,7 @@ def _mentioned(content: bytes, exports: dict[str, dict[str, Any]]) -> dict[str, 
 
 
 def _assemble(
-    facts: dict[str, FileFacts], files: Iterable[_File], mentions: dict[str, list[str]]
+    facts: dict[str, FileFacts], files: Collection[_File], mentions: dict[str, list[str]]
 ) -> tuple[list[Use], list[tuple[str, Condition]], list[tuple[str, str]]]:
     paths = {file.module: file.name for file in files}
     probes = {
@@ -308,7 +310,36 @@ def _assemble(
         for module, _, name in [path.partition(":")]
         if asks_release(resolved := resolve(condition, answers))
     ]
-    return sorted(uses, key=lambda use: (use.file, use.line, use.symbol)), asked, sorted(problems)
+    modules = {file.name: file.module for file in files}
+    named = {module: found.named for module, found in facts.items()}
+    named[OPERATORS] = tuple(pair for found in facts.values() for pair in found.operators)
+    placed = _placed(uses, asked, modules, Callers(named))
+    return sorted(placed, key=lambda use: (use.file, use.line, use.symbol)), asked, sorted(problems)
+
+
+def _placed(
+    uses: list[Use], asked: list[tuple[str, Condition]], modules: dict[str, str], callers: Callers
+) -> Iterator[Use]:
+    """The uses, each with the questions that are asked before it."""
+    about: dict[str, set[str]] = {}
+    for name, condition in asked:
+        for atom in atoms(condition):
+            if atom[0] in {"has", "accepts"}:
+                about.setdefault(_end(atom[1]), set()).add(name)
+    for use in uses:
+        part = (modules[use.file], use.scope.partition(".")[0])
+        behind: list[str] = []
+        unclear: list[str] = []
+        for name in sorted(about.get(_end(use.symbol), ())):
+            file, _, function = name.rpartition(":")
+            answer = callers.behind(part, f"{modules[file]}:{function}")
+            if answer is not False:
+                (behind if answer else unclear).append(name)
+        yield replace(use, behind=tuple(behind), unclear=tuple(unclear)) if behind or unclear else use
+
+
+def _end(symbol: str) -> str:
+    return symbol.removesuffix("()").rpartition(".")[2]
 
 
 def _mirrored(

@@ -79,6 +79,8 @@ class Findings:
     mirrors: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     passed: set[tuple[str, str]] = field(default_factory=set)
     own_imports: set[str] = field(default_factory=set)
+    named: set[tuple[str, str]] = field(default_factory=set)
+    operators: set[tuple[str, str]] = field(default_factory=set)
     patched: set[str] = field(default_factory=set)
     pins: list[tuple[str, int]] = field(default_factory=list)
 

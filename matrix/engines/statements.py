@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from matrix.engines.callers import ANYONE
 from matrix.engines.calls import Calls
 from matrix.engines.conditions import FALSE, TRUE, Condition, every, has, negate, opaque, release_part
 from matrix.engines.scopes import ClassInfo, Frame, Scope, dotted, shorten
@@ -435,6 +436,11 @@ class Statements(Calls):
             self.found.classes[outer.cls].methods.add(node.name)
         else:
             outer.names[node.name] = Function(qualname)
+        if not nested and any(_registers(decorator) for decorator in node.decorator_list):
+            self.found.named.add((ANYONE, f"{self.module}:{qualname.partition('.')[0]}"))
+        if not nested:
+            for decorator in node.decorator_list:
+                self.operator(decorator, Function(qualname))
         path = list(self.path)
 
         def body() -> None:
@@ -510,6 +516,12 @@ class Statements(Calls):
                     members[statement.targets[0].id] = (value.value, statement.lineno)
         if len(members) > 1:
             self.found.mirrors[node.name] = members
+
+
+def _registers(decorator: ast.expr) -> bool:
+    """Whether a decorator hands what it decorates to callers that cannot be seen."""
+    text = shorten(decorator).partition("(")[0]
+    return "register" in text and "custom_op" not in text
 
 
 def _loaded(target: ast.expr) -> ast.expr:

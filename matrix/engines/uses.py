@@ -74,6 +74,9 @@ class Use:
         member: of a mirrored enum, name and integer.
         used: whether that member is seen to go straight into a call of FlashInfer.
         references: where that member is named.
+        behind: functions of the engine that ask the release for the symbol, where this line is reached only
+            after one of them was asked; `file:name`.
+        unclear: such functions for which that is not seen.
     """
 
     file: str
@@ -93,6 +96,8 @@ class Use:
     member: tuple[str, int] | None = None
     used: bool = True
     references: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Only what differs from the defaults."""
@@ -122,7 +127,8 @@ class Use:
             )
         if "member" in data:
             fields["member"] = (data["member"][0], data["member"][1])
-        fields["references"] = tuple(data.get("references", ()))
+        for name in ("references", "behind", "unclear"):
+            fields[name] = tuple(data.get(name, ()))
         return cls(**fields)
 
     def at(self, file: str) -> Use:

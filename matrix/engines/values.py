@@ -136,6 +136,7 @@ class Returning:
     """A function of another file of the engine, by what it gives back."""
 
     value: Value
+    path: str = ""
 
 
 @dataclass(frozen=True)

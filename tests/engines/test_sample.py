@@ -59,7 +59,6 @@ def test_the_sample_is_wide():
 
 
 @pytest.mark.wheels
-@pytest.mark.slow
 def test_the_verdicts_of_the_sample(judged):
     wrong = []
     for entry in SAMPLE:
@@ -74,7 +73,6 @@ def test_the_verdicts_of_the_sample(judged):
 
 
 @pytest.mark.wheels
-@pytest.mark.slow
 def test_the_sample_as_imports_show_it(judged, answered):
     wrong = []
     for entry in SAMPLE:

@@ -111,6 +111,45 @@ def case(name, quiet, loud, *, calm=(), alarm=("broken at call",), engine="sglan
     return pytest.param(quiet, loud, list(calm), list(alarm), engine, id=name)
 
 
+PROBE = """
+import importlib
+def has_gone():
+    required = [("flashinfer.core", "run"), ("flashinfer.core", "gone")]
+    for module, name in required:
+        found = importlib.import_module(module)
+        if not hasattr(found, name):
+            return False
+    return True
+"""
+CALLED = """
+import flashinfer.core as c
+def f(x):
+    return c.gone(x)
+"""
+OPERATOR = """
+from sglang.ops import direct_register_custom_op
+direct_register_custom_op("gone", f)
+"""
+ASKS = """
+import torch
+from sglang.probe import has_gone
+from sglang.use import f
+class Layer:
+    def __init__(self):
+        self.usable = has_gone()
+    def forward(self, x):
+        return f(x) if self.usable else None
+"""
+RASH = """
+import flashinfer
+import torch
+from sglang.use import f
+def forward(x):
+    return f(x) + torch.ops.sglang.gone(x)
+class Rash:
+    def __init__(self, x):
+        forward(x)
+"""
 GUARDED = ["guarded"]
 IMPORT = ["broken at import"]
 CASES = [
@@ -312,34 +351,102 @@ CASES = [
         alarm=IMPORT,
     ),
     case(
-        "a probe in another file",
+        "a probe in another file, asked where the object is made",
         {
-            "probe": """
-                import importlib
-                def has_gone():
-                    required = [("flashinfer.core", "run"), ("flashinfer.core", "gone")]
-                    for module, name in required:
-                        found = importlib.import_module(module)
-                        if not hasattr(found, name):
-                            return False
-                    return True
+            "probe": PROBE,
+            "use": """
+                import flashinfer.core as c
+                from sglang.probe import has_gone
+                class Layer:
+                    def __init__(self):
+                        if not has_gone():
+                            raise RuntimeError("FlashInfer is too old")
+                    def forward(self, x):
+                        return c.gone(x)
             """,
-            "use": "import flashinfer.core as c\ndef f(x):\n    return c.gone(x)",
         },
         {
-            "probe": """
-                import importlib
-                def has_gone():
-                    required = [("flashinfer.core", "run")]
-                    for module, name in required:
-                        found = importlib.import_module(module)
-                        if not hasattr(found, name):
-                            return False
-                    return True
+            "probe": PROBE,
+            "use": """
+                import flashinfer.core as c
+                from sglang.probe import has_gone
+                class Other:
+                    def __init__(self):
+                        if not has_gone():
+                            raise RuntimeError("FlashInfer is too old")
+                class Layer:
+                    def forward(self, x):
+                        return c.gone(x)
             """,
-            "use": "import flashinfer.core as c\ndef f(x):\n    return c.gone(x)",
         },
         calm=GUARDED,
+    ),
+    case(
+        "a probe that does not ask for the missing name",
+        {
+            "probe": PROBE,
+            "use": """
+                import flashinfer.core as c
+                from sglang.probe import has_gone
+                def f(x):
+                    ok = has_gone()
+                    return c.gone(x)
+            """,
+        },
+        {
+            "probe": PROBE.replace('("flashinfer.core", "gone")', '("flashinfer.core", "plan")'),
+            "use": """
+                import flashinfer.core as c
+                from sglang.probe import has_gone
+                def f(x):
+                    ok = has_gone()
+                    return c.gone(x)
+            """,
+        },
+        calm=GUARDED,
+    ),
+    case(
+        "a probe that every caller asks",
+        {"probe": PROBE, "use": CALLED, "asks": ASKS},
+        {"probe": PROBE, "use": CALLED.replace("def", "@register_runner('bf16')\ndef"), "asks": ASKS},
+        calm=GUARDED,
+    ),
+    case(
+        "a probe that the caller of an operator asks",
+        {"probe": PROBE, "use": CALLED + OPERATOR, "asks": ASKS.replace("f(x)", "torch.ops.sglang.gone(x)")},
+        {
+            "probe": PROBE,
+            "use": CALLED + OPERATOR,
+            "asks": ASKS.replace("f(x)", "torch.ops.sglang.gone(x)"),
+            "rash": RASH,
+        },
+        calm=GUARDED,
+        alarm=["not checkable"],
+    ),
+    case(
+        "a probe that nobody is seen to ask before",
+        {"probe": PROBE, "use": CALLED},
+        {"use": CALLED},
+        calm=["not checkable"],
+    ),
+    case(
+        "a parameter that a base class is asked for",
+        """
+            from flashinfer import run
+            class Base: ...
+            class Tuned(Base): ...
+            def f(base: Base, x):
+                if isinstance(base, Tuned):
+                    return run(x, scale=2.0)
+        """,
+        """
+            from flashinfer import run
+            class Base: ...
+            class Tuned(Base): ...
+            def f(base: Base, x):
+                if isinstance(base, Tuned):
+                    return run(x, y=2.0)
+        """,
     ),
     case(
         "a lazy helper with a substitute",
