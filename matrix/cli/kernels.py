@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from matrix.cubins.refusals import NoSelectionError
     from matrix.releases.index import Index
 
-ARCH = "10.0a"
 HELP = "list the GPU kernels that a release ships, and what its selection code finds"
 
 
@@ -49,10 +48,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--select", action="store_true", help="compile the release's selection code and ask it"
     )
-    parser.add_argument("--arch", default=ARCH, metavar="X.Y", help="to compile for (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="compilers at a time (default: 2)")
     parser.add_argument(
-        "--write", type=Path, metavar="DIR", help="keep the answers there instead of in the cache folder"
+        "--arch", default="10.0a", metavar="X.Y", help="architecture of the answers (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--jobs", type=options.positive(int), default=2, metavar="N", help="compilers at a time (default: 2)"
+    )
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="DIR",
+        help="with --select: keep the answers there instead of in the cache folder",
     )
     parser.add_argument(
         "--package",
@@ -64,51 +70,93 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what was found; 3 where a release has no answer, 1 where names and selection disagree."""
+    """Print what was found; 1 where names and selection disagree, 3 where something could not be read or asked."""
     from matrix.cubins import agreement, show
-    from matrix.errors import Exit, InputError
+    from matrix.errors import Exit
     from matrix.releases.index import Index
 
-    if not arguments.releases and not arguments.history:
-        raise InputError("no release was named.", "Name one, as in `kernel-matrix kernels 0.6.8.post1`.")
+    _check(arguments)
     index = Index()
     found = _found(arguments, index)
     told = [line for each in found for line in (*show.lines(each), "")]
     document: dict[str, Any] = {"releases": [show.document(each) for each in found]}
+    lacking = any(
+        each.problem or each.known is None or each.known.failed or not each.known.inventory.groups
+        for each in found
+    )
     if arguments.against:
-        lines, document["difference"] = _difference(arguments.against, found, index)
+        lines, document["difference"], unknown = _difference(arguments.against, found, index)
         told += lines
+        lacking |= unknown
     if arguments.history:
         lines, document["history"] = _history(index, every=arguments.all)
         told += lines
+        lacking |= bool(document["history"]["not_read"])
     if arguments.json:
         options.print_json(document)
     else:
         print("\n".join(told).rstrip())
     if any(each.known and agreement.disagreements(each.known) for each in found):
         return Exit.UNEXPECTED
-    unanswered = [
-        each for each in found if each.known is None or (arguments.select and not each.known.selection)
-    ]
-    return Exit.INCOMPLETE if unanswered else Exit.AS_EXPECTED
+    return Exit.INCOMPLETE if lacking else Exit.AS_EXPECTED
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be meant, before anything is read."""
+    from matrix.cubins import settings, sources
+    from matrix.errors import InputError, unknown
+
+    if not arguments.releases and (arguments.select or arguments.against or not arguments.history):
+        raise InputError("no release was named.", "Name one, as in `kernel-matrix kernels 0.6.8.post1`.")
+    architectures = settings.load().code["architectures"]
+    if arguments.arch not in architectures:
+        raise unknown("architecture", arguments.arch, architectures, "--arch")
+    for option in ("write", "package"):
+        if getattr(arguments, option) and not arguments.select:
+            raise InputError(f"--{option} keeps what --select makes.", "Add --select.")
+    if arguments.cubins:
+        arguments.cubins = arguments.cubins.expanduser().absolute()
+        sources.check(arguments.cubins)
 
 
 def _found(arguments: argparse.Namespace, index: Index) -> list[Finding]:
-    from matrix.cubins import answers, gather
-    from matrix.releases import window
+    from matrix.cubins import gather
+    from matrix.errors import InputError
 
-    terms = arguments.releases
-    chosen = window.select(terms, window.load(), lambda: _published(index)) if terms else []
-    found = [gather.look(release.version, arguments.cubins, index) for release in chosen]
+    chosen = _select(arguments.releases, index)
+    if arguments.package and len(chosen) != 1:
+        raise InputError(f"--package lays out one release, not {len(chosen)}.", "Name one release.")
+    found = [gather.look(release, arguments.cubins, index, arguments.arch) for release in chosen]
     if arguments.select:
         workshop = _workshop(arguments, index)
         found = [_asked(each, workshop, arguments) for each in found]
         for each in found:
-            if each.known:
-                answers.write(each.known, arguments.write, index.store)
+            _keep(each, arguments.write, index)
         if arguments.package:
             _package(found[0].release, workshop, arguments)
     return found
+
+
+def _select(terms: Sequence[str], index: Index) -> list[str]:
+    from matrix.releases import window
+
+    chosen = window.select(terms, window.load(), lambda: _published(index)) if terms else []
+    return [release.version for release in chosen]
+
+
+def _keep(found: Finding, folder: Path | None, index: Index) -> None:
+    """Keep what was asked; a cache folder that cannot be written takes nothing from what is shown."""
+    from matrix.cubins import answers
+
+    if found.known is None:
+        return
+    try:
+        answers.write(found.known, folder, index.store)
+    except OSError as error:
+        if folder:
+            error.filename = error.filename or folder
+            raise
+        print(f"kernel-matrix: not kept in the cache folder: {error.strerror or error}.", file=sys.stderr)
 
 
 def _package(release: str, workshop: Workshop | NoSelectionError, arguments: argparse.Namespace) -> None:
@@ -136,12 +184,16 @@ def _workshop(arguments: argparse.Namespace, index: Index) -> Workshop | NoSelec
     from matrix.cubins import module, settings, toolchain
     from matrix.cubins.refusals import NoSelectionError
     from matrix.environments.installer import Installer
+    from matrix.errors import KernelMatrixError
+    from matrix.verdicts import Verdict
 
     loaded, installer = settings.load(), Installer.find()
     try:
         compiler = toolchain.find(loaded, installer)
     except NoSelectionError as error:
         return error
+    except KernelMatrixError as error:
+        return NoSelectionError(Verdict.NOT_RUN, error.what, error.remedy)
     return module.Workshop(
         settings=loaded,
         toolchain=compiler,
@@ -154,34 +206,44 @@ def _workshop(arguments: argparse.Namespace, index: Index) -> Workshop | NoSelec
 
 
 def _asked(found: Finding, workshop: Workshop | NoSelectionError, arguments: argparse.Namespace) -> Finding:
-    from matrix.cubins import gather
+    from matrix.cubins import answers, gather
 
-    print(f"{found.release}: compiling and asking its selection code", file=sys.stderr)
+    if found.known:
+        print(f"{found.release}: compiling and asking its selection code", file=sys.stderr)
     command = ["kernel-matrix", "kernels", found.release, "--select"]
-    return gather.ask(
-        found, workshop, command + (["--arch", arguments.arch] if arguments.arch != ARCH else [])
-    )
+    if arguments.arch != answers.ARCH:
+        command += ["--arch", arguments.arch]
+    return gather.ask(found, workshop, command, arguments.arch)
 
 
-def _difference(older: str, found: Sequence[Finding], index: Index) -> tuple[list[str], list[dict[str, Any]]]:
+def _difference(
+    term: str, found: Sequence[Finding], index: Index
+) -> tuple[list[str], list[dict[str, Any]], bool]:
+    """Lines, rows, and whether a release is not known."""
     from matrix.cubins import gather, inventory, show
     from matrix.errors import InputError
 
-    old = gather.look(older, None, index).known
-    told, rows = [], []
+    older, *more = _select([term], index)
+    if more:
+        raise InputError(f"--against names {len(more) + 1} releases.", "Name one.")
+    before = gather.look(older, None, index)
+    told, rows, lacking = [], [], False
     for each in found:
-        if old is None or each.known is None:
-            raise InputError(
-                f"the kernels of {older if old is None else each.release} are not known.",
-                "Choose releases whose kernels are, or give --cubins.",
-            )
-        changes = inventory.difference(old.inventory, each.known.inventory)
+        if before.known is None or each.known is None:
+            unknown = before if before.known is None else each
+            told += [
+                f"From {older} to {each.release}: {unknown.problem['verdict']}, {unknown.problem['reason']}",
+                "",
+            ]
+            lacking = True
+            continue
+        changes = inventory.difference(before.known.inventory, each.known.inventory)
         told += [*show.changes(older, each.release, changes), ""]
         rows += [
             {"release": each.release, "kind": change.kind._asdict(), "old": change.old, "new": change.new}
             for change in changes
         ]
-    return told, rows
+    return told, rows, lacking
 
 
 def _history(index: Index, *, every: bool) -> tuple[list[str], dict[str, Any]]:

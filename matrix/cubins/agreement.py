@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def disagreements(known: Known) -> list[str]:
     """Where the names of a release's kernels and its selection code contradict each other, in sentences."""
-    if known.selection is None:
+    if known.selection is None or not known.inventory.groups:  # of names that do not parse nothing follows
         return []
     shipped = {member: known.inventory.moe().get(word, 0) for word, member in names.ACTIVATIONS.items()}
     found = []

@@ -7,6 +7,7 @@ a user asks anew is kept in the cache folder and goes before them.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,13 +18,22 @@ from packaging.version import Version
 from matrix.cubins import names
 from matrix.cubins.inventory import Inventory
 from matrix.cubins.selection import Answers
-from matrix.cubins.sources import HELP
+from matrix.cubins.sources import help_with
 from matrix.errors import InputError
 from matrix.releases.store import Store
+from matrix.verdicts import Verdict
+
+ARCH = "10.0a"
+"""The architecture that the answers in the package are for."""
 
 FOLDER = Path(__file__).with_name("answers")
 KIND = "answers"
 SCHEMA = "kernel-matrix/kernels/1"
+NOT_ASKED = "its selection code was not asked yet"
+SURROUNDINGS = {Verdict.NOT_RUN.value, Verdict.OUT_OF_MEMORY.value, Verdict.TIMEOUT.value}
+"""Verdicts that say something of this machine and moment, and nothing of the release."""
+
+LOG = logging.getLogger(__name__)
 _FOLDER = re.compile(r"(?<![\w.:])/(?:[\w.+@-]+/)+")
 """A folder of the machine, in the text of a problem; it says nothing elsewhere."""
 
@@ -36,13 +46,18 @@ class Known:
         inventory: the kernels it ships.
         selection: what its selection code answered, or None where it could not be asked.
         problem: why it could not be asked: `verdict`, `reason` and `remedy`; empty where it was.
-        made: how the answers came about: `command`, and where they were compiled `cuda`, `arch`, `sources`.
+        made: how the answers came about: `command`, `arch`, and where they were compiled `cuda` and `sources`.
     """
 
     inventory: Inventory
     selection: Answers | None
     problem: dict[str, str]
     made: dict[str, str]
+
+    @property
+    def failed(self) -> bool:
+        """Whether the selection code was asked and could not answer."""
+        return self.selection is None and self.problem.get("reason") != NOT_ASKED
 
     def to_json(self) -> dict[str, Any]:
         """The form of the files."""
@@ -65,7 +80,10 @@ class Known:
         )
 
     def for_worker(self) -> dict[str, Any]:
-        """What a worker needs of it: kernels by member of `ActivationType`, and the answers."""
+        """What a worker needs of it: kernels by member of `ActivationType`, and the answers; or why it has neither."""
+        if not self.inventory.groups:
+            reason = f"no name of a kernel of FlashInfer {self.inventory.release} can be read here"
+            return {"problem": {"verdict": "NOT_RUN", "reason": reason, "remedy": "Extend cubins/names.py."}}
         shipped = self.inventory.moe()
         return {
             "kernels": {member: shipped.get(word, 0) for word, member in names.ACTIVATIONS.items()},
@@ -76,22 +94,50 @@ class Known:
         }
 
 
-def find(release: str, store: Store | None = None, folder: Path = FOLDER) -> Known | None:
-    """What is known of a release: from the cache folder where it was asked here, else from the package.
+def find(
+    release: str, store: Store | None = None, folder: Path = FOLDER, *, arch: str = ARCH
+) -> Known | None:
+    """What is known of a release: answers that were asked for here, else those of the package, else a failure.
 
     Raises:
-        InputError: a file is damaged, or of another version of this tool.
+        InputError: a file of the package is damaged, or of another version of this tool.
     """
-    kept = (store or Store()).read(KIND, f"{release}.json")
-    if kept is not None:
-        return _read(kept, f"{KIND}/{release}.json in the cache folder")
+    kept = _kept(release, arch, store or Store())
     path = folder / f"{release}.json"
-    return _read(path.read_bytes(), str(path)) if path.is_file() else None
+    shipped = _read(path.read_bytes(), str(path)) if path.is_file() else None
+    if shipped and arch != ARCH:
+        shipped = replace(shipped, selection=None, problem=not_asked(release, arch), made={})
+    told = [known for known in (kept, shipped) if known]
+    return next((known for known in told if known.selection), told[0] if told else None)
+
+
+def _kept(release: str, arch: str, store: Store) -> Known | None:
+    """What is in the cache folder; a damaged file there hides nothing."""
+    data = store.read(KIND, _name(release, arch))
+    try:
+        return _read(data, f"{KIND}/{_name(release, arch)} in the cache folder") if data is not None else None
+    except InputError as error:
+        LOG.warning("%s It is passed over.", error.what)
+        return None
+
+
+def _name(release: str, arch: str) -> str:
+    return f"{release}-sm{arch}.json"
 
 
 def known(folder: Path = FOLDER) -> list[str]:
     """The releases whose answers come with the package, oldest first."""
-    return sorted((path.stem for path in folder.glob("*.json")), key=Version)
+    return sorted((path.stem for path in folder.glob("*.json") if "-sm" not in path.stem), key=Version)
+
+
+def not_asked(release: str, arch: str = ARCH) -> dict[str, str]:
+    """That a release's selection code was not asked, in the form of a problem."""
+    option = "" if arch == ARCH else f" --arch {arch}"
+    return {
+        "verdict": "NOT_RUN",
+        "reason": NOT_ASKED,
+        "remedy": f"kernel-matrix kernels {release} --select{option}",
+    }
 
 
 def missing(release: str) -> dict[str, str]:
@@ -100,21 +146,40 @@ def missing(release: str) -> dict[str, str]:
     return {
         "verdict": "NOT_RUN",
         "reason": reason,
-        "remedy": f"{HELP} Then: kernel-matrix kernels {release} --select",
+        "remedy": f"{help_with(release, known())} Then: kernel-matrix kernels {release} --select",
     }
 
 
 def write(kept: Known, folder: Path | None, store: Store | None = None) -> Path:
-    """Keep what is known of a release, in a folder or (without one) in the cache."""
+    """Keep what is known of a release, in a folder or (without one) in the cache; answers are never lost to a failure.
+
+    Returns:
+        Where it lies.
+    """
+    release, arch = kept.inventory.release, kept.made.get("arch", ARCH)
+    store = store or Store()
+    path = store.path(KIND, _name(release, arch))
+    if folder:
+        path = folder / (f"{release}.json" if arch == ARCH else _name(release, arch))
+    if not kept.selection and _answered(path):
+        return path
+    if not kept.selection and kept.problem.get("verdict") in SURROUNDINGS:
+        kept = replace(kept, problem=not_asked(release, arch))
     kept = replace(kept, problem={key: _FOLDER.sub("", text) for key, text in kept.problem.items()})
     text = json.dumps(kept.to_json(), separators=(",", ":")) + "\n"
-    name = f"{kept.inventory.release}.json"
     if folder is None:
-        return (store or Store()).write(KIND, name, text.encode())
+        return store.write(KIND, _name(release, arch), text.encode())
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def _answered(path: Path) -> bool:
+    """Whether a file holds answers."""
+    try:
+        return _read(path.read_bytes(), str(path)).selection is not None
+    except (OSError, InputError):
+        return False
 
 
 def _read(text: bytes, where: str) -> Known:

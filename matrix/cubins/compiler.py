@@ -140,7 +140,7 @@ class Compiler:
             )
         except subprocess.TimeoutExpired as error:
             raise NoSelectionError(
-                Verdict.BUILD_ERROR, f"no end of compiling after {minutes} minutes.", "Use a faster machine."
+                Verdict.TIMEOUT, f"no end of compiling after {minutes} minutes.", "Use a faster machine."
             ) from error
         if done.returncode == 0:
             return
@@ -188,7 +188,7 @@ def fitting_jobs(memory_gib: int, disk_gib: int, folder: Path, most: int) -> int
     disk = shutil.disk_usage(folder).free
     if disk < disk_gib * GIB:
         reason = f"{disk / GIB:.1f} GiB of disk are free in {folder.parent}, and compiling needs {disk_gib}."
-        raise NoSelectionError(Verdict.BUILD_ERROR, reason, "Free some space, or set KERNEL_MATRIX_CACHE.")
+        raise NoSelectionError(Verdict.NOT_RUN, reason, "Free some space, or set KERNEL_MATRIX_CACHE.")
     return max(1, min(most, len(os.sched_getaffinity(0)), free // (memory_gib * GIB)))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from matrix import cache
 from matrix.cubins import closure, signature, sources
+from matrix.cubins.answers import ARCH
 from matrix.cubins.compiler import ASKED, DEVICE, PLAIN, Compiler
 from matrix.cubins.refusals import NoSelectionError
 from matrix.cubins.signature import Parameter, UnknownSignatureError
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from matrix.environments.installer import Installer
     from matrix.releases.index import Index
 
-ARCH = "10.0a"
 HASHED = ("generator", "function", "leave_out", "optimization")
 NOTE = "module.json"
 MADE_FROM = ("closure", "compiler")
@@ -212,7 +212,7 @@ def _build(folder: Path, built: Built, headers: Mapping[str, bytes], workshop: W
     except OSError as error:
         reason = f"the selection code cannot be built in {folder.parent}: {error.strerror or error}."
         raise NoSelectionError(
-            Verdict.BUILD_ERROR, reason, "Free some space, or set KERNEL_MATRIX_CACHE."
+            Verdict.NOT_RUN, reason, "Free some space, or set KERNEL_MATRIX_CACHE."
         ) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -14,7 +14,7 @@ class NoSelectionError(KernelMatrixError):
     """The selection code of one release has no answers; other releases go on.
 
     Args:
-        verdict: BUILD_ERROR, OUT_OF_MEMORY, UNSUPPORTED or NOT_RUN.
+        verdict: BUILD_ERROR, INSTALL_ERROR, OUT_OF_MEMORY, TIMEOUT, UNSUPPORTED, CRASH or NOT_RUN.
         what: why.
         remedy: what would help.
     """

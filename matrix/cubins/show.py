@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matrix.cubins.inventory import Change, Inventory, Kind, Span
     from matrix.cubins.selection import Answers
 
+SOME = 10
 WORDS = (names.PLAIN, *names.ACTIVATIONS)
 
 
@@ -28,22 +29,37 @@ def lines(found: Finding) -> list[str]:
         ]
     known = found.known
     inventory = known.inventory
+    if not inventory.groups:
+        return [
+            f"FlashInfer {inventory.release}: {inventory.total} kernels ({inventory.origin})",
+            f"  No name parses, so nothing can be said of them; the first of {len(inventory.unparsed)}:",
+            *(f"    {name}" for name in inventory.unparsed[:SOME]),
+            "  Teach matrix/cubins/names.py their words, or see whether these are cubins of FlashInfer.",
+        ]
     families = ", ".join(f"{count} {family}" for family, count in inventory.families().items())
     told = [
         f"FlashInfer {inventory.release}: {inventory.total} kernels ({inventory.origin})",
         f"  {families}; {len(inventory.unparsed)} names that do not parse",
-        *(f"    {name}" for name in inventory.unparsed[:10]),
+        *(f"    {name}" for name in inventory.unparsed[:SOME]),
+        *([f"  {found.note}"] if found.note else []),
         "",
         *_moe(inventory),
         "",
+        *([_not_anew(found.problem)] if found.problem and known.selection else []),
         *_selection(known),
     ]
     told += [f"  DISAGREE  {sentence}" for sentence in agreement.disagreements(known)]
+    if not inventory.moe():
+        return told
     told += ["", "Activations that engines let through, against those that this release can run:"]
     for fit, engines in groupby(agreement.assertions(known), key=_fit):
         first, *_, last = [each.engine for each in engines] * 2
         told.append(f"  {first if first == last else f'{first} - {last}'}: {fit}")
     return told
+
+
+def _not_anew(problem: Mapping[str, str]) -> str:
+    return f"Not asked anew: {problem['verdict']}, {problem['reason']} The answers of before are shown."
 
 
 def _fit(each: agreement.Assertion) -> str:
@@ -62,6 +78,8 @@ def _moe(inventory: Inventory) -> list[str]:
         if kind.family == names.MOE:
             row = rows.setdefault((kind.a, kind.b, kind.out, kind.arch), {})
             row[kind.activation] = row.get(kind.activation, 0) + group.count
+    if not rows:
+        return ["MoE kernels: none by name"]
     head = ["weights", "inputs", "result", "arch", *WORDS]
     body = [[*key, *(str(row.get(word, 0)) for word in WORDS)] for key, row in sorted(rows.items())]
     return ["MoE kernels by fused activation:", *_table([head, *body])]
@@ -136,6 +154,8 @@ def document(found: Finding) -> dict[str, Any]:
         "families": known.inventory.families(),
         "bf16_moe": known.inventory.moe(),
         **known.to_json(),
+        "note": found.note,
+        "not_asked_anew": found.problem,
         "disagreements": agreement.disagreements(known),
         "engines": [
             {"engine": each.engine, "fit": each.fit, "refused": each.refused, "unserved": each.unserved}

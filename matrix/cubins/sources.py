@@ -26,9 +26,8 @@ PACKAGE = "flashinfer_cubin/"
 SCHEMA = 1
 CONNECTIONS = 6
 HELP = (
-    "Kernels of releases after 0.6.13 are published by FlashInfer itself and not on the usual index: make that index "
-    "known to pip (PIP_EXTRA_INDEX_URL), or give --cubins with a flashinfer-cubin wheel, the site-packages folder "
-    "that it is installed in, or FlashInfer's own cache of cubins."
+    "give --cubins with a flashinfer-cubin wheel, the site-packages folder that it is installed in, or FlashInfer's "
+    "own cache of cubins (by default ~/.cache/flashinfer/cubins) where this release was used."
 )
 _CHECKSUM = re.compile(r"^[0-9a-f]{64}\s+(\S+)\.cubin$", re.MULTILINE)
 _ARTIFACTS = re.compile(r'"([0-9a-f]{40}/[^"]+?)/?"')
@@ -46,10 +45,47 @@ def wheel_of(release: str, index: Index) -> File:
         InputError: no index offers it; says what would help.
     """
     wanted = Version(release)
-    for one in index.releases(PROJECT, pre=True, yanked=True):
+    try:
+        offered = index.releases(PROJECT, pre=True, yanked=True)
+    except InputError:
+        offered = []  # no index knows the project
+    for one in offered:
         if Version(one.version) == wanted:
             return one.best
-    raise InputError(f"no configured index offers {PROJECT} {release}.", HELP)
+    remedy = help_with(release, [one.version for one in offered])
+    raise InputError(f"no configured index offers {PROJECT} {release}.", remedy)
+
+
+def help_with(release: str, offered: Sequence[str]) -> str:
+    """What helps where the kernels of a release are not among those offered, oldest first."""
+    wanted = Version(release)
+    if not offered or Version(offered[0]) < wanted < Version(offered[-1]):
+        return f"Name an index that has them to pip (PIP_EXTRA_INDEX_URL), or {HELP}"
+    if wanted < Version(offered[0]):
+        return (
+            f"There is no {PROJECT} before {offered[0]}; such releases fetch each kernel when it is first used. "
+            f"Choose a later release, or {HELP}"
+        )
+    return (
+        f"Kernels of releases after {offered[-1]} are published by FlashInfer itself and not on the usual index: make "
+        f"that index known to pip (PIP_EXTRA_INDEX_URL), or {HELP}"
+    )
+
+
+def check(path: Path) -> None:
+    """See that a path may hold kernels.
+
+    Raises:
+        InputError: there is nothing there, or neither a wheel nor a folder.
+    """
+    if not path.exists():
+        raise InputError(f"--cubins: {path} is not there.", _give())
+    if not path.is_dir() and path.suffix != ".whl":
+        raise InputError(f"--cubins: {path} is neither a wheel nor a folder.", _give())
+
+
+def _give() -> str:
+    return HELP[0].upper() + HELP[1:]
 
 
 def on_index(release: str, index: Index) -> Inventory:
@@ -107,12 +143,19 @@ def in_path(release: str, path: Path, index: Index) -> Inventory:
         members = tree.members()
         if any(name.startswith(PACKAGE) for name in members):
             found = _version(tree)
-            if found != release:
+            if not found:
                 raise InputError(
-                    f"{path} holds {PROJECT} {found or 'of an unknown version'}, not {release}.",
-                    f"Install {PROJECT}=={release}, or name the release that is there.",
+                    f"{path} does not say which release of {PROJECT} it is: it has no METADATA.",
+                    f"Give a whole wheel or an installed package of {PROJECT} {release}.",
                 )
-            return take(release, f"{PROJECT} {found} in {path}", _listed(members))
+            if Version(found) != Version(release):
+                raise InputError(
+                    f"{path} holds {PROJECT} {found}, not {release}.",
+                    f"Give {PROJECT} {release}, or name the release that is there.",
+                )
+            if packed := _listed(members):
+                return take(release, f"{PROJECT} {found} in {path}", packed)
+            raise InputError(f"{path} holds {PROJECT} {found} without its kernels.", _give())
         own = artifacts(release, index)
         listed = set(_listed(name for name in members if name.startswith(own)))
         notes = [name for name in members if name.startswith(own) and name.endswith("/checksums.txt")]
@@ -121,7 +164,7 @@ def in_path(release: str, path: Path, index: Index) -> Inventory:
                 PurePosixPath(name).name for name in _CHECKSUM.findall(text.decode("utf-8", "replace"))
             )
     if not listed:
-        raise InputError(f"{path} holds no kernels of FlashInfer {release}.", HELP)
+        raise InputError(f"{path} holds no kernels of FlashInfer {release}.", _give())
     return take(release, f"FlashInfer's cache of cubins in {path}", listed)
 
 
@@ -144,7 +187,7 @@ def headers(release: str, path: Path | None, index: Index) -> dict[str, bytes]:
         own = (f"{PACKAGE}cubins/",) if packed else artifacts(release, index)
         wanted = [name for name in members if name.startswith(own) and name.endswith((".h", ".txt"))]
         if not any(name.endswith(".h") for name in wanted):
-            raise InputError(f"{tree.label} holds no headers of FlashInfer {release}'s kernels.", HELP)
+            raise InputError(f"{tree.label} holds no headers of FlashInfer {release}'s kernels.", _give())
         read = tree.read(wanted)
     return {name.removeprefix(f"{PACKAGE}cubins/"): data for name, data in read.items()}
 
@@ -160,7 +203,8 @@ def artifacts(release: str, index: Index) -> tuple[str, ...]:
         text = tree.read([name])[name].decode("utf-8") if name in tree.members() else ""
     found = tuple(f"{folder}/" for folder in _ARTIFACTS.findall(text))
     if not found:
-        raise InputError(f"FlashInfer {release} names no artifacts in {name}.", HELP)
+        remedy = f"Its kernels can only be told from a {PROJECT} wheel or its installed package."
+        raise InputError(f"FlashInfer {release} names no artifacts in {name}.", remedy)
     return found
 
 
@@ -171,9 +215,9 @@ def _listed(members: Iterable[str]) -> list[str]:
 
 
 def _version(tree: Tree) -> str:
-    """The version of an installed or packed cubin package."""
+    """The version of an installed or packed cubin package; empty where it does not say."""
     for name in tree.members():
-        folder = name.partition("/")[0]
-        if folder.startswith("flashinfer_cubin-") and folder.endswith(".dist-info"):
+        folder, _, file = name.partition("/")
+        if folder.startswith("flashinfer_cubin-") and folder.endswith(".dist-info") and file == "METADATA":
             return folder.removeprefix("flashinfer_cubin-").removesuffix(".dist-info")
     return ""

@@ -103,9 +103,9 @@ def _install(settings: Settings, installer: Installer) -> Toolchain:
             installer.make_environment(sys.executable, fresh)
             installer.install(fresh, packages, dependencies=True)
             fresh.rename(prefix)
-        except EnvironmentBuildError as error:
-            reason = f"there is no whole CUDA toolkit here, and none can be installed: {error.what}"
-            remedy = f"{error.remedy} Or install a CUDA toolkit and set CUDA_HOME."
+        except (EnvironmentBuildError, OSError) as error:
+            reason = f"there is no whole CUDA toolkit here, and none can be installed: {getattr(error, 'what', error)}"
+            remedy = f"{getattr(error, 'remedy', '')} Or install a CUDA toolkit and set CUDA_HOME.".strip()
             raise NoSelectionError(Verdict.NOT_RUN, reason, remedy) from error
         finally:
             shutil.rmtree(fresh, ignore_errors=True)

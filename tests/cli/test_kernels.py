@@ -99,8 +99,16 @@ def test_kernels_of_a_path_and_a_disagreement(capsys, tmp_path):
     ("arguments", "message"),
     [
         ((), "no release was named"),
-        (("0.6.99",), "unknown release|no package index"),
+        (("--select", "--history"), "no release was named"),
+        (("0.6.99",), "unknown release '0.6.99'"),
+        (("0.6.8.post1", "--against", "0.6.99"), "unknown release '0.6.99'"),
+        (("0.6.8.post1", "--against", "window"), "--against names"),
         (("0.6.8.post1", "--cubins", "nowhere"), "nowhere is not there"),
+        (("0.6.8.post1", "--cubins", "/etc/passwd"), "neither a wheel nor a folder"),
+        (("0.6.8.post1", "--arch", "banana"), "unknown architecture 'banana'.*\n.*10.0a, 10.3a"),
+        (("0.6.8.post1", "--arch", "10.0"), "unknown architecture '10.0'.*\n.*Did you mean 10.0a"),
+        (("0.6.8.post1", "--write", "x"), "Add --select"),
+        (("0.6.8.post1", "0.6.8", "--select", "--package", "x"), "lays out one release, not 2"),
     ],
 )
 def test_bad_input_is_one_message(arguments, message, capsys):
@@ -110,3 +118,75 @@ def test_bad_input_is_one_message(arguments, message, capsys):
     error = capsys.readouterr().err
     assert re.search(message, error)
     assert "Traceback" not in error
+    assert len(error.splitlines()) <= 2
+
+
+def test_no_jobs(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["kernels", "0.6.8.post1", "--jobs", "0"])
+    assert left.value.code == Exit.BAD_INPUT
+    assert "--jobs: 0 is not a number above 0" in capsys.readouterr().err
+
+
+def test_what_could_not_be_asked_or_read_ends_with_three(capsys):
+    status, told = document(capsys, "0.4.0")  # its answers hold an INSTALL_ERROR
+    assert status == Exit.INCOMPLETE
+    assert told["releases"][0]["problem"]["verdict"] == "INSTALL_ERROR"
+    status, told = document(capsys, "0.6.14", "0.6.8.post1", "--against", "0.6.7.post3")
+    assert status == Exit.INCOMPLETE
+    known, unknown = told["releases"]
+    assert known["bf16_moe"]["relu2"] == 36
+    assert unknown["problem"]["verdict"] == "NOT_RUN"
+    assert [row["release"] for row in told["difference"]] == ["0.6.8.post1"]
+
+
+def test_a_failed_selection_hides_no_answers(capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "")  # no compiler
+    status, told = document(capsys, "0.6.8.post1", "--select")
+    assert status == Exit.INCOMPLETE
+    (release,) = told["releases"]
+    assert "no C++ compiler" in release["not_asked_anew"]["reason"]
+    assert release["selection"]["tokens"] == [1, 4, 64, 1024, 8192]
+    status, told = document(capsys, "0.6.8.post1")
+    assert status == Exit.AS_EXPECTED
+    assert told["releases"][0]["selection"] == release["selection"]
+    assert main(["kernels", "0.6.8.post1", "--select"]) == Exit.INCOMPLETE
+    assert "Not asked anew: NOT_RUN, there is no C++ compiler" in capsys.readouterr().out
+
+
+def wheel(path, *kernels, metadata=True):
+    with zipfile.ZipFile(path, "w") as archive:
+        for kernel in kernels:
+            archive.writestr(f"flashinfer_cubin/cubins/x/{kernel}.cubin", b"")
+        if metadata:
+            archive.writestr("flashinfer_cubin-0.6.8.post1.dist-info/METADATA", "")
+
+
+def test_a_bad_wheel_is_one_verdict_a_release(capsys, tmp_path):
+    """Named by a relative path; whatever is wrong with it, every release has its line."""
+    path = tmp_path / "flashinfer_cubin-0.6.8.post1-py3-none-any.whl"
+    for write, reason in [
+        (lambda: wheel(path, RELU2, metadata=False), "it has no METADATA"),
+        (lambda: path.write_bytes(path.read_bytes()[:-100]), "not a whole wheel"),
+    ]:
+        write()
+        assert main(["kernels", "0.6.8.post1", "--cubins", path.name]) == Exit.INCOMPLETE
+        told = capsys.readouterr().out
+        assert told.startswith("FlashInfer 0.6.8.post1: NOT_RUN, ")
+        assert reason in told
+    wheel(path, RELU2)
+    status, told = document(capsys, "0.6.8.post1", "0.6.8", "--cubins", path.name)
+    assert status == Exit.UNEXPECTED  # the answers know more kernels than this one
+    other, known = told["releases"]
+    assert "holds flashinfer-cubin 0.6.8.post1, not 0.6.8" in other["problem"]["reason"]
+    assert known["bf16_moe"] == {"relu2": 1}
+
+
+def test_no_name_parses(capsys, tmp_path):
+    path = tmp_path / "flashinfer_cubin-0.6.8.post1-py3-none-any.whl"
+    wheel(path, "Bmm_of_a_new_form", "another")
+    assert main(["kernels", "0.6.8.post1", "--cubins", path.name]) == Exit.INCOMPLETE
+    told = capsys.readouterr().out
+    assert "No name parses, so nothing can be said of them; the first of 2:" in told
+    assert "    Bmm_of_a_new_form" in told
+    assert "Activations that engines" not in told

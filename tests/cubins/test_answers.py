@@ -121,13 +121,73 @@ def test_an_unknown_release_says_what_would_help(load):
     assert problem["verdict"] == "NOT_RUN"
     assert "0.6.14" in problem["reason"]
     assert "kernel-matrix kernels 0.6.14 --select" in problem["remedy"]
+    assert "releases after 0.6.13 are published by FlashInfer itself" in problem["remedy"]
+    assert "There is no flashinfer-cubin before 0.4.0" in answers.missing("0.3.0")["remedy"]
 
 
 def test_what_was_asked_here_goes_first(load, tmp_path):
     store = Store(tmp_path)
-    known = replace(load("0.6.8.post1"), made={"command": "here"})
+    known = replace(load("0.6.8.post1"), made={"command": "here", "arch": answers.ARCH})
     answers.write(known, None, store)
     assert answers.find("0.6.8.post1", store) == known
+
+
+FAILURES = [("NOT_RUN", "no compiler"), ("OUT_OF_MEMORY", "0 GiB are free"), ("BUILD_ERROR", "error: x")]
+
+
+@pytest.mark.parametrize(("verdict", "reason"), FAILURES)
+def test_a_failure_hides_and_replaces_no_answer(load, tmp_path, verdict, reason):
+    store, good = Store(tmp_path), load("0.6.8.post1")
+    failed = replace(good, selection=None, problem={"verdict": verdict, "reason": reason, "remedy": ""})
+    answers.write(failed, None, store)
+    assert answers.find("0.6.8.post1", store) == good  # of the package
+    here = replace(good, made={"command": "here", "arch": answers.ARCH})
+    answers.write(here, None, store)
+    answers.write(failed, None, store)
+    assert answers.find("0.6.8.post1", store) == here  # of the cache
+    for known in (here, failed):
+        answers.write(known, tmp_path / "written")
+    assert answers.find("0.6.8.post1", Store(tmp_path / "none"), tmp_path / "written") == here
+
+
+def test_a_failure_of_the_machine_leaves_the_kernels_and_is_forgotten(load, tmp_path):
+    """A release that nothing was known of: what its cubins said stays, and the next machine may have a compiler."""
+    store, good = Store(tmp_path), load("0.6.8.post1")
+    unknown = replace(good, inventory=replace(good.inventory, release="0.6.14"), selection=None)
+    answers.write(replace(unknown, problem={"verdict": "NOT_RUN", "reason": "no compiler"}), None, store)
+    found = answers.find("0.6.14", store)
+    assert found.inventory == unknown.inventory
+    assert found.problem == answers.not_asked("0.6.14")
+    assert not found.failed
+    answers.write(replace(unknown, problem={"verdict": "BUILD_ERROR", "reason": "error: x"}), None, store)
+    assert answers.find("0.6.14", store).failed
+
+
+def test_answers_for_two_architectures_lie_side_by_side(load, tmp_path):
+    store, good = Store(tmp_path), load("0.6.8.post1")
+    other = replace(good, made=good.made | {"arch": "10.3a"})
+    path = answers.write(other, None, store)
+    assert path.name == "0.6.8.post1-sm10.3a.json"
+    assert answers.find("0.6.8.post1", store) == good
+    assert answers.find("0.6.8.post1", store, arch="10.3a") == other
+    untold = answers.find("0.6.8", store, arch="10.3a")
+    assert untold.selection is None
+    assert untold.problem["remedy"] == "kernel-matrix kernels 0.6.8 --select --arch 10.3a"
+
+
+def test_a_damaged_file_of_the_cache_hides_nothing(load, tmp_path):
+    store = Store(tmp_path)
+    store.write("answers", "0.6.8.post1-sm10.0a.json", b"{")
+    assert answers.find("0.6.8.post1", store) == load("0.6.8.post1")
+
+
+def test_names_that_do_not_parse_say_nothing_to_a_worker(load):
+    known = load("0.6.8.post1")
+    told = replace(known, inventory=replace(known.inventory, groups={}, unparsed=("Bmm_new",)))
+    assert agreement.disagreements(told) == []
+    assert (
+        "no name of a kernel of FlashInfer 0.6.8.post1 can be read" in told.for_worker()["problem"]["reason"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from matrix.cubins import compiler, gather, settings, toolchain
+from matrix.cubins import answers, compiler, gather, settings, toolchain
 from matrix.cubins.answers import Known
 from matrix.cubins.refusals import NoSelectionError
 from matrix.environments.installer import Installer
 from matrix.errors import InputError
+from matrix.releases.store import Store
 from matrix.verdicts import Verdict
 
 
@@ -24,9 +25,38 @@ def test_a_release_without_a_toolchain_keeps_its_kernels_and_the_reason(shelf):
     known = Known(inventory=shelf("0.6.8", "relu2"), selection=None, problem={}, made={})
     found = gather.Finding(release="0.6.8", known=known, problem={})
     refused = NoSelectionError(Verdict.NOT_RUN, "no compiler", "install one")
-    told = gather.ask(found, refused, ["kernel-matrix", "kernels", "0.6.8", "--select"])
+    told = gather.ask(found, refused, ["kernel-matrix", "kernels", "0.6.8", "--select"], "10.0a")
     assert told.known.inventory == known.inventory
     assert told.known.problem == {"verdict": "NOT_RUN", "reason": "no compiler", "remedy": "install one"}
+    assert told.problem == told.known.problem
+    assert told.known.failed
+
+
+def test_a_failure_takes_no_answers_away(tmp_path):
+    known = answers.find("0.6.8.post1", Store(tmp_path))
+    found = gather.Finding(release="0.6.8.post1", known=known, problem={})
+    refused = NoSelectionError(Verdict.NOT_RUN, "no compiler", "install one")
+    told = gather.ask(found, refused, ["x"], "10.0a")
+    assert told.known == known
+    assert told.problem["reason"] == "no compiler"
+
+
+def test_a_disk_that_is_full_is_one_clear_verdict(monkeypatch, tmp_path):
+    """The folder that modules are built in cannot be made, whatever stands in the way."""
+    from matrix.cubins import module
+
+    (tmp_path / "cache").touch()
+    monkeypatch.setenv("KERNEL_MATRIX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("matrix.cubins.sources.headers", lambda *_: {})
+    workshop = module.Workshop(
+        settings=settings.load(), toolchain=None, installer=Installer.find(), index=None, cubins=None
+    )
+    known = answers.find("0.6.8.post1", Store(tmp_path / "store"))
+    found = gather.Finding(release="0.6.8.post1", known=known, problem={})
+    told = gather.ask(found, workshop, ["x"], "10.0a")
+    assert told.known == known
+    assert told.problem["verdict"] == "NOT_RUN"
+    assert "cannot make the cache folder" in told.problem["reason"]
 
 
 def test_a_system_toolkit_that_is_not_whole_is_passed_over(tmp_path, monkeypatch):
@@ -65,7 +95,7 @@ def test_memory_and_disk_are_looked_at_first():
     assert raised.value.verdict is Verdict.OUT_OF_MEMORY
     with pytest.raises(NoSelectionError, match="GiB of disk are free") as raised:
         compiler.fitting_jobs(0.001, 10**6, Path.cwd(), 2)
-    assert raised.value.verdict is Verdict.BUILD_ERROR
+    assert raised.value.verdict is Verdict.NOT_RUN
     assert compiler.fitting_jobs(0.001, 0, Path.cwd(), 1) == 1
 
 

@@ -124,6 +124,7 @@ def test_an_architecture_that_the_release_does_not_take(workshop):
 def test_memory_that_is_too_small_for_a_compiler(workshop):
     code = workshop.settings.code | {"memory_gib": 10**6, "optimization": "-O1 "}
     found = gather.Finding(release=RELEASE, known=answers.find(RELEASE), problem={})
-    told = gather.ask(found, replace(workshop, settings=replace(workshop.settings, code=code)), ["x"])
-    assert told.known.problem["verdict"] == "OUT_OF_MEMORY"
-    assert told.known.selection is None
+    small = replace(workshop, settings=replace(workshop.settings, code=code))
+    told = gather.ask(found, small, ["x"], workshop.arch)
+    assert told.problem["verdict"] == "OUT_OF_MEMORY"
+    assert told.known == found.known

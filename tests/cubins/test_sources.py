@@ -21,7 +21,17 @@ def test_a_release_that_no_index_offers(package, index):
     package("0.6.7")
     with pytest.raises(InputError, match=r"no configured index offers flashinfer-cubin 0\.6\.14") as raised:
         sources.on_index("0.6.14", index)
+    assert "releases after 0.6.7 are published by FlashInfer itself" in raised.value.remedy
     assert "--cubins" in raised.value.remedy
+    with pytest.raises(InputError, match=r"no configured index offers flashinfer-cubin 0\.3\.0") as raised:
+        sources.on_index("0.3.0", index)
+    assert raised.value.remedy.startswith("There is no flashinfer-cubin before 0.6.7;")
+
+
+def test_no_index_knows_the_project(index):
+    with pytest.raises(InputError, match="no configured index offers flashinfer-cubin") as raised:
+        sources.on_index("0.6.8", index)
+    assert raised.value.remedy.startswith("Name an index that has them to pip")
 
 
 def test_a_truncated_wheel_is_one_clear_verdict_and_the_rest_goes_on(package, index):
@@ -41,6 +51,18 @@ def test_an_installed_package(package, index, tmp_path):
     assert found.moe()["relu2"] == 1
     with pytest.raises(InputError, match=r"holds flashinfer-cubin 0\.6\.8, not 0\.6\.9"):
         sources.in_path("0.6.9", tmp_path / "site-packages", index)
+    next((tmp_path / "site-packages").glob("*.dist-info/METADATA")).unlink()
+    with pytest.raises(InputError, match=r"does not say which release .*: it has no METADATA"):
+        sources.in_path("0.6.8", tmp_path / "site-packages", index)
+
+
+def test_a_package_without_its_cubins(package, index, tmp_path):
+    with zipfile.ZipFile(package()) as archive:
+        headers = [name for name in archive.namelist() if not name.endswith(".cubin")]
+        archive.extractall(tmp_path / "site-packages", headers)
+    with pytest.raises(InputError, match=r"holds flashinfer-cubin 0\.6\.8 without its kernels"):
+        sources.in_path("0.6.8", tmp_path / "site-packages", index)
+    assert sources.headers("0.6.8", tmp_path / "site-packages", index)
 
 
 def test_a_wheel_file(package, index, kernel_names):
@@ -60,8 +82,9 @@ def test_flashinfers_cache_holds_other_releases_too(library, index, tmp_path, ar
     found = sources.in_path("0.6.8", tmp_path / "cubins", index)
     assert found.total == len(kernel_names)
     shutil.rmtree(own)
-    with pytest.raises(InputError, match="holds no kernels of FlashInfer"):
+    with pytest.raises(InputError, match="holds no kernels of FlashInfer") as raised:
         sources.in_path("0.6.8", tmp_path / "cubins", index)
+    assert raised.value.remedy.startswith("Give --cubins with a flashinfer-cubin wheel")
 
 
 def test_headers(package, index, tmp_path, artifact):
