@@ -24,15 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expectations", type=Path, metavar="PATH", help="which verdicts are known (ci/expectations.toml)"
     )
+    options.add_declared(parser)
     options.add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the joined run folder and its report, and answer with the report's exit code."""
-    from matrix.report import document, write
+    from matrix.report import declared, document, write
     from matrix.report.merge import merge
 
     merge(args.runs, args.out)
+    declared.ensure(args.out, args.declared, options.reading)
     report = write(args.out, args.expectations)
     if args.json:
         print(document.render(report), end="")

@@ -94,6 +94,22 @@ def add_question(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_declared(parser: argparse.ArgumentParser) -> None:
+    """How much of what sources declare a report tells."""
+    parser.add_argument(
+        "--declared",
+        choices=("none", "run", "all"),
+        default="run",
+        help="what sources declare: API changes between the releases, history of what the backends call, and "
+        "the engine tables. none; run: the releases and engines that the run is about (default); all published",
+    )
+
+
+def reading(line: str) -> None:
+    """Progress of what is read from the index."""
+    print(f"reading {line}", file=sys.stderr)
+
+
 def releases(arguments: argparse.Namespace) -> tuple[Window, list[Release]]:
     """The window, and the releases that the options name."""
     from matrix.releases import window

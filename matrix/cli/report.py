@@ -29,13 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expectations", type=Path, metavar="PATH", help="which verdicts are known (ci/expectations.toml)"
     )
+    options.add_declared(parser)
     options.add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the files, print the first screen, and answer with the report's exit code."""
-    from matrix.report import document, write
+    from matrix.report import declared, document, write
 
+    declared.ensure(args.folder, args.declared, options.reading)
     report = write(args.folder, args.expectations, against=args.against)
     if args.json:
         print(document.render(report), end="")

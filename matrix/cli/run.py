@@ -63,6 +63,7 @@ def add_execution(parser: argparse.ArgumentParser, *, report: bool = True) -> No
             metavar="FILE",
             help="known verdicts (default: ci/expectations.toml here, else the built-in file)",
         )
+        options.add_declared(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -96,6 +97,12 @@ def conclude(plan: object, folder: Path, arguments: argparse.Namespace) -> int:
             interrupted = True
         finally:
             report = session.finish(folder, arguments.expectations)
+        if not interrupted:
+            level = "none" if arguments.wheels else arguments.declared
+            anew = session.add_declared(folder, level, arguments.expectations, options.reading)
+            report = anew or report
+    except KeyboardInterrupt:
+        interrupted = True
     except OSError as error:
         error.filename = error.filename or folder  # a write that fails does not say where
         raise

@@ -66,7 +66,39 @@ def build(run: Run, expectations_path: Path | None = None, today: date | None = 
         expectations_path=expectations.path.name,
         expired=expired,
         warnings=tuple(_warnings(run, cells)),
+        declared=_declared(run, cells),
     )
+
+
+def _declared(run: Run, cells: list[Cell]) -> dict[str, Any] | None:
+    """What was kept, each engine release with the verdicts that its own code gave here, by release of FlashInfer."""
+    if run.declared is None:
+        return None
+    engines = {place["id"]: place["engine"] for place in run.plan["environments"] if place.get("engine")}
+    replayed: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for cell in cells:
+        engine = engines.get(cell.environment_id)
+        found = [result.verdict.value for result in cell.results if result.stage == Stage.REPLAY.value]
+        if engine and found:
+            row = replayed.setdefault((engine["name"], engine["release"]), {})
+            row.setdefault(cell.release, []).extend(found)
+    tables = [
+        table
+        | {
+            "rows": [
+                row
+                | {
+                    "replayed": {
+                        release: settle.counts(found)
+                        for release, found in replayed.get((table["engine"], row["release"]), {}).items()
+                    }
+                }
+                for row in table["rows"]
+            ]
+        }
+        for table in run.declared["engines"]
+    ]
+    return run.declared | {"engines": tables}
 
 
 def _environments(run: Run) -> list[Environment]:
@@ -171,6 +203,9 @@ def _warnings(run: Run, cells: list[Cell]) -> list[str]:
     warnings = []
     if run.journal.torn:
         warnings.append(f"{run.journal.torn} torn lines of the journal are left out.")
+    for missing in (run.declared or {}).get("missing", []):
+        reason = missing["reason"].rstrip(".")
+        warnings.append(f"{missing['what']}: not read, {reason}; `kernel-matrix report DIR` tries again.")
     if strangers:
         warnings.append(
             f"results of {len(strangers)} cells that the plan does not hold are left out, "

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matrix.report import words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from matrix.report.model import AxisTable, Comparison, Finding, Report, Span
 
 LIMIT = 60_000
 ROOM_FOR_NOTE = 200
 REASON_WIDTH = 400
+MOST_ROWS = 12
+"""Of a list of breaks or changes."""
 
 
 def render(report: Report) -> str:
@@ -62,12 +64,86 @@ def _sections(report: Report) -> Iterable[tuple[str, list[str]]]:
         )
     if report.findings:
         yield "Every reason", _findings(report.findings)
+    yield from _declared(report.declared or {})
     yield "Along each axis", [line for table in report.axes for line in _axis(table)]
     yield "Where the time went", _times(report)
     if report.expectations:
         yield "Expectations", _expectations(report)
     if report.warnings:
         yield "Warnings", [f"- {plain(warning)}" for warning in report.warnings]
+
+
+def _declared(declared: Mapping[str, Any]) -> Iterable[tuple[str, list[str]]]:
+    """How engines stand, and the API changes two releases at a time, so that some are shown where not all fit."""
+    for table in declared.get("engines", ()):
+        yield f"{table['engine']} by release of FlashInfer", _engine(table)
+    for change in reversed(declared.get("changes", ())):
+        yield f"API changes, {change['from']} to {change['to']}", _change(change)
+    for history in declared.get("histories", ()):
+        rows = ((plain(what), releases, code(value)) for what, releases, value in history["rows"])
+        lines = _table(("what", "releases", "value"), rows)
+        yield f"History of {history['symbol']}", ["<details>", "", *lines, "", "</details>"]
+
+
+def _engine(table: Mapping[str, Any]) -> list[str]:
+    rows = []
+    for row in table["rows"]:
+        spans = [
+            f"{span['first'] if span['first'] == span['last'] else span['first'] + ' … ' + span['last']}: "
+            f"{words.STATES[span['status']][0]} {words.STATES[span['status']][2]}"
+            for span in row["ranges"]
+        ]
+        broken = " (breaks on it)" if row["own_pin"] in {"call", "import"} else ""
+        replayed = [f"{release}: {words.counted(counts)}" for release, counts in row["replayed"].items()]
+        rows.append(
+            (
+                row["release"],
+                row["pin"] + broken,
+                code(row["works"]) if row["works"] else "none tested",
+                "<br>".join(spans),
+                "<br>".join(replayed) or "no",
+            )
+        )
+    shown = table["breaks"][:MOST_ROWS]
+    lines = _table(("release", "pin", "can live with", "as read", "replayed here"), rows)
+    lines += ["", f"<details><summary>{len(table['breaks'])} breaks</summary>", ""]
+    lines += _table(
+        ("symbol", "reason", table["engine"], "FlashInfer", "where"),
+        (
+            (
+                code(one["symbol"]),
+                plain(one["reason"]),
+                one["engine_releases"],
+                one["flashinfer"],
+                f"{plain(one['file'])}:{one['line']}",
+            )
+            for one in shown
+        ),
+    )
+    return [*lines, *_more(table["breaks"], shown), "", "</details>"]
+
+
+def _change(change: Mapping[str, Any]) -> list[str]:
+    shown = change["findings"][:MOST_ROWS]
+    rows = (
+        (
+            code(one["symbol"]),
+            f"{words.SEVERITIES[one['severity']][0]} {one['severity']}: {plain(one['message'])}",
+            code(one["witness"]["text"]) + ": " + plain(one["witness"]["after"]) if one["witness"] else "",
+        )
+        for one in shown
+    )
+    lines = [
+        "",
+        *_table(("symbol", "change", "a call that shows it"), rows),
+        *_more(change["findings"], shown),
+    ]
+    return [f"<details><summary>{words.changed(change)}</summary>", *lines, "", "</details>"]
+
+
+def _more(rows: Sequence[object], shown: Sequence[object]) -> list[str]:
+    left = len(rows) - len(shown)
+    return ["", f"{left} more in report.html and report.json."] if left else []
 
 
 def _span(span: Span) -> tuple[str, ...]:

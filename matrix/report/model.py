@@ -177,6 +177,7 @@ class Report:
         stage_seconds: for each stage the number of results, their seconds together, and the slowest one's.
         expectations: every entry with the number of cells it decided.
         expired: entries that excuse nothing any more.
+        declared: API changes, histories and engine tables as `declared.py` reads them; None where none were.
     """
 
     plan: Mapping[str, Any]
@@ -196,6 +197,7 @@ class Report:
     expectations_path: str
     expired: tuple[Expectation, ...]
     warnings: tuple[str, ...]
+    declared: Mapping[str, Any] | None = None
     comparison: Comparison | None = None
 
     @property

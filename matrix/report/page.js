@@ -155,6 +155,30 @@
       list.querySelector("summary").focus({ preventScroll: true });
     });
   });
+  document.querySelectorAll("input[data-rows]").forEach((input) => {
+    const place = document.getElementById(input.dataset.rows);
+    const told = document.getElementById(`${input.dataset.rows}-status`);
+    const parts = place.matches("details") ? [place] : [...place.querySelectorAll("details")];
+    input.form.hidden = false;
+    input.form.addEventListener("submit", (event) => event.preventDefault());
+    input.addEventListener("input", () => {
+      const wanted = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let met = 0;
+      let all = 0;
+      parts.forEach((part) => {
+        const before = met;
+        part.querySelectorAll("tbody tr").forEach((line) => {
+          const text = `${part.querySelector("summary").textContent} ${line.textContent}`.toLowerCase();
+          line.hidden = !wanted.every((word) => text.includes(word));
+          met += line.hidden ? 0 : 1;
+          all += 1;
+        });
+        part.hidden = met === before && part !== place;
+        part.open = wanted.length > 0 && met > before;
+      });
+      told.textContent = wanted.length ? `${met} of ${all}` : "";
+    });
+  });
   document.getElementById("explorer").hidden = false;
   filter();
 })();

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 PLAN = "plan.json"
 JOURNAL = "journal.jsonl"
+DECLARED = "declared.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What was planned and what came of it."""
+    """What was planned, what came of it, and what the sources of the tested releases declare, where that was read."""
 
     plan: dict[str, Any]
     journal: journal.Record
+    declared: dict[str, Any] | None = None
 
 
 def read(folder: Path) -> Run:
@@ -33,7 +35,18 @@ def read(folder: Path) -> Run:
     """
     plan = document(folder / PLAN, "plan", "Give the folder that 'kernel-matrix run --out DIR' wrote.")
     path = folder / JOURNAL
-    return Run(plan=plan, journal=journal.read(path) if path.exists() else journal.Record(header={}))
+    return Run(
+        plan=plan,
+        journal=journal.read(path) if path.exists() else journal.Record(header={}),
+        declared=_declared(folder / DECLARED),
+    )
+
+
+def _declared(path: Path) -> dict[str, Any] | None:
+    """What was kept; None where nothing was, or where it is torn or another version's: it can be read again."""
+    with suppress(InputError):
+        return document(path, "declared", "")
+    return None
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matrix.report.model import Standing
 from matrix.verdicts import Stage
@@ -28,6 +28,28 @@ MEANINGS = {
     Standing.UNSAFE: "something failed",
     Standing.UNKNOWN: "too little ran to say",
 }
+
+
+SEVERITIES = {
+    "breaking": ("✘", "bad"),
+    "silent": ("≠", "bad"),
+    "warning": ("!", "back"),
+    "note": ("+", "none"),
+}
+"""Sign and colour of a change's severity."""
+STATES = {
+    "safe": ("✔", "good", "safe"),
+    "guarded": ("↩", "back", "safe, what is missing is caught"),
+    "call": ("✘", "bad", "a call breaks"),
+    "import": ("✘", "bad", "breaks at import"),
+}
+"""Sign, colour and words of how an engine release stands on a release of FlashInfer, as read from its sources."""
+
+
+def changed(change: Mapping[str, Any]) -> str:
+    """How many changes of which severity lie between two releases."""
+    counts = change["counts"]
+    return ", ".join(f"{counts[name]} {name}" for name in SEVERITIES if counts.get(name)) or "nothing"
 
 
 def title(report: Report) -> str:

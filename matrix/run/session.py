@@ -23,6 +23,8 @@ from matrix.run.progress import Watcher
 from matrix.run.supervisor import Options, Supervisor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matrix.report import Report
 
 DEFAULT_FOLDER = Path(".kernel-matrix/runs")
@@ -108,6 +110,15 @@ def execute(plan: Plan, folder: Path, options: Options, wheels: Path | None) -> 
 def finish(folder: Path, expectations: Path | None) -> Report:
     """Write the report files of a run, whole or cut short."""
     return report.write(folder, expectations)
+
+
+def add_declared(
+    folder: Path, level: str, expectations: Path | None, told: Callable[[str], None]
+) -> Report | None:
+    """Write the report anew with what the sources declare; None where there is nothing more to say."""
+    from matrix.report import declared
+
+    return report.write(folder, expectations) if declared.ensure(folder, level, told) else None
 
 
 def read_plan(folder: Path) -> Plan:

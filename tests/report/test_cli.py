@@ -8,7 +8,8 @@ from matrix.cli import main
 
 
 def call(*words):
-    return main([str(word) for word in words])
+    unread = ["--declared", "none"] if words[0] in {"report", "merge"} and "--help" not in words else []
+    return main([*map(str, words), *unread])
 
 
 @pytest.mark.parametrize("command", ["report", "merge", "expect"])
