@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings, worst first."""
     from matrix.cli.surface import library
+    from matrix.cubins import changes
     from matrix.errors import Exit
     from matrix.surface.classes import Severity
     from matrix.surface.diff import diff
@@ -42,13 +43,20 @@ def run(arguments: argparse.Namespace) -> int:
 
     old, new = library().many([arguments.old, arguments.new])
     findings = diff(old, new, symbol=arguments.symbol)
+    kernels = changes.between(old.release, new.release)
+    told = [] if arguments.symbol and "trtllm_bf16" not in arguments.symbol else kernels.lines()
     everything = arguments.all or bool(arguments.symbol)
     if arguments.json:
         rows = [one.to_json() for one in findings]
-        options.print_json({"from": old.release, "to": new.release, "findings": rows})
+        options.print_json(
+            {"from": old.release, "to": new.release, "findings": rows, "kernels": kernels.to_json()}
+        )
     elif arguments.markdown:
         print(markdown(old.release, new.release, findings, deep=everything, notes=everything), end="")
+        if told:
+            print("\n**GPU kernels**\n\n" + "\n".join(f"- {line}" for line in told))
     else:
-        print("\n".join(text(old.release, new.release, findings, deep=everything, notes=everything)))
+        lines = text(old.release, new.release, findings, deep=everything, notes=everything)
+        print("\n".join([*lines, *(["", "GPU kernels"] if told else []), *(f"  {line}" for line in told)]))
     broken = any(one.kind.severity in {Severity.BREAKING, Severity.SILENT} for one in findings)
     return Exit.UNEXPECTED if broken else Exit.AS_EXPECTED

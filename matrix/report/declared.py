@@ -10,6 +10,7 @@ import json
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from matrix.cubins import changes
 from matrix.engines import config, table, tabulate
 from matrix.engines.shelf import Shelf
 from matrix.errors import KernelMatrixError
@@ -112,7 +113,7 @@ def _changes(old: Surface, new: Surface) -> dict[str, Any]:
         document["findings"][number] = {key: finding[key] for key in kept} | {
             "witness": witness and {key: witness[key] for key in ("text", "before", "after")}
         }
-    return document
+    return document | {"kernels": changes.between(old.release, new.release).lines()}
 
 
 def _histories(surfaces: Sequence[Surface]) -> Iterable[dict[str, Any]]:

@@ -138,7 +138,10 @@ def _change(change: Mapping[str, Any]) -> list[str]:
         *_table(("symbol", "change", "a call that shows it"), rows),
         *_more(change["findings"], shown),
     ]
-    return [f"<details><summary>{words.changed(change)}</summary>", *lines, "", "</details>"]
+    kernels = (
+        ["", "GPU kernels:", *(f"- {plain(line)}" for line in change["kernels"])] if change["kernels"] else []
+    )
+    return [f"<details><summary>{words.changed(change)}</summary>", *lines, *kernels, "", "</details>"]
 
 
 def _more(rows: Sequence[object], shown: Sequence[object]) -> list[str]:

@@ -119,9 +119,9 @@ class _Assembly(Namespace):
         return into
 
     def _is_public(self, module: str, local: str) -> bool:
-        listed = self.modules[module].record.get("all")
-        if any(part.startswith("_") for part in module.split(".")):
+        if "._" in module or module.startswith("_"):
             return False
+        listed = self.modules[module].record.get("all")
         return not local.startswith("_") or (listed is not None and local in listed) or local == "__version__"
 
     def _condition(self, module: str, thing: Thing) -> Entry | None:

@@ -36,6 +36,7 @@ VENDORED = ("flashinfer/data/", "build_backend.py", "build_utils.py")
 NOT_PACKAGES = {"tests", "test", "benchmarks", "benchmark", "docs", "examples", "scripts", "build", "dist"}
 CHUNK_BYTES = 1 << 20
 REPORT_EVERY = 10
+FEW_RELEASES = 2  # put together here: another process would have to load all modules and send the result back
 ALONE_BYTES = 3 << 19  # a second process takes longer to start than this takes to parse
 
 
@@ -227,13 +228,11 @@ class _Workers:
         self, releases: list[tuple[str, list[_Source]]], report: Callable[[str], None]
     ) -> list[bytes]:
         """The files of surfaces, in the order of the releases."""
-        if len(releases) > 2 and self.pool is None:
-            self._start()
-        if self.pool is None:
+        if len(releases) <= FEW_RELEASES:
             return [_assemble_from(self.folder, label, sources) for label, sources in releases]
         labels, sources = zip(*releases, strict=True)
         found = []
-        for data in self.pool.map(_assemble_from, [self.folder] * len(releases), labels, sources):
+        for data in self._start().map(_assemble_from, [self.folder] * len(releases), labels, sources):
             found.append(data)
             if len(found) % REPORT_EVERY == 0:
                 report(f"assembled {len(found)} of {len(releases)} releases")

@@ -50,6 +50,7 @@ def test_changes_history_and_engines_are_in_every_format(read_folder):
     assert [change["from"], change["to"]] == WINDOW
     assert change["counts"]["breaking"] > 0
     assert {one["severity"] for one in change["findings"]} <= {"breaking", "silent", "warning"}
+    assert any(line.startswith("BF16 relu2 MoE kernels: 0 -> ") for line in change["kernels"])
     history = next(one for one in found["declared"]["histories"] if one["symbol"] == SYMBOL)
     assert ["parameter activation_type", "0.6.8.post1, the newest"] in [row[:2] for row in history["rows"]]
 
