@@ -14,7 +14,7 @@ from matrix.kernels.moe.dispatch import MAJORS, Path, choose
 from matrix.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from matrix.cells.cell import Cell
+    from matrix.cells.cell import Cell, Point
     from matrix.checks.bench import Bench
     from matrix.cubins.shipped import Shipped
     from matrix.kernels.moe.dispatch import Decision
@@ -39,22 +39,37 @@ def check(cell: Cell, bench: Bench) -> Answer | None:
         "made": known.made,
         "by_signature": choose(bench.request(cell, shipped=None, unfit=""), bench.capability).path.value,
     }
-    there = bool(count) and (told is None or (isinstance(told, int) and told > 0))
-    found = _found(known, activation.member, told)
+    there, told_there = found(cell.point, known)
     if decision.path is not Path.FALLBACK:
         if there:
-            return Answer(Verdict.PASS, found, "", evidence)
-        reason = f"the dispatcher takes the path {decision.path.value}, and the release would refuse: {found}"
+            return Answer(Verdict.PASS, told_there, "", evidence)
+        reason = (
+            f"the dispatcher takes the path {decision.path.value}, and the release would refuse: {told_there}"
+        )
         return Answer(Verdict.FAIL_API, reason, "Fall back for this layer on this release.", evidence)
     if there and _would_be_taken(cell, bench):
-        reason = f"the dispatcher falls back ({decision.reason}), and the release has a kernel: {found}"
+        reason = f"the dispatcher falls back ({decision.reason}), and the release has a kernel: {told_there}"
         return Answer(Verdict.FAIL_API, reason, "Correct the dispatcher.", evidence)
-    reason = f"{found}; not taken: {decision.reason}" if there else f"the dispatcher falls back: {found}"
+    reason = (
+        f"{told_there}; not taken: {decision.reason}" if there else f"the dispatcher falls back: {told_there}"
+    )
     return Answer(Verdict.PASS, reason, "", evidence)
 
 
-def _found(known: Shipped, member: str, told: int | str | None) -> str:
-    """What there is, in words; a refusal as the release writes it."""
+def found(point: Point, known: Shipped) -> tuple[bool, str]:
+    """Whether a release has a kernel for a point, and what it has in words; a refusal as the release writes it.
+
+    Without an answer of its selection code the names alone decide.
+    """
+    activation = activations.find(point.activation, gated=point.gating == "gated")
+    told = known.configurations(point.profile, activation.id, TOKENS[point.role])
+    there = bool(known.kernels.get(activation.member)) and (
+        told is None or (isinstance(told, int) and told > 0)
+    )
+    return there, _words(known, activation.member, told)
+
+
+def _words(known: Shipped, member: str, told: int | str | None) -> str:
     count = known.kernels.get(member, 0)
     kernels = (
         f"{count} BF16 {member} kernels by name" if count else f"no BF16 {member} kernel in this release"

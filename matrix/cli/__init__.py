@@ -28,6 +28,7 @@ COMMANDS = {
     "prepare": "prepare",
     "surface": "surface",
     "diff": "diff",
+    "bisect": "bisect",
     "history": "history",
     "engines": "engines",
     "check-consumer": "check_consumer",
