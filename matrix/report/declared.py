@@ -94,14 +94,11 @@ def _tested(plan: Mapping[str, Any]) -> list[str]:
 
 
 def _engines(plan: Mapping[str, Any]) -> dict[str, set[str]]:
-    """Engine releases that the cells are about: whose contract is bound, whose policy is asked, which is replayed."""
-    replayed = (place["engine"] for place in plan["environments"] if place.get("engine"))
-    named = {(engine["name"], engine["release"]) for engine in replayed}
-    bound = plan.get("engine", {}).get("engine", "")
-    named |= {tuple(name.split("-", 1)) for name in (bound, *plan.get("policies", ())) if "-" in name}
-    found: dict[str, set[str]] = {}
-    for engine, release in sorted(named):
-        found.setdefault(engine, set()).add(release)
+    """Engine releases that the cells are about: the one whose contract is bound, and those that are replayed."""
+    bound, _, its_release = plan.get("engine", {}).get("engine", "").partition("-")
+    found = {bound: {its_release}} if bound else {}
+    for engine in (place["engine"] for place in plan["environments"] if place.get("engine")):
+        found.setdefault(engine["name"], set()).add(engine["release"])
     return found
 
 

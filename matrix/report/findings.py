@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -90,9 +91,10 @@ class Grouping:
         cells = group.cells
         first = cells[0]
         releases = {cell.release for cell in cells}
-        evidence: Mapping[str, object] = next(
-            (result.evidence for result in first.results if result.stage == first.stage), {}
-        )
+        evidence = _evidence(first)
+        frames = Counter(str(told["frame"]) for told in map(_evidence, cells) if told.get("frame"))
+        if len(frames) > 1:
+            evidence = {**evidence, "frames of all cells": dict(frames.most_common())}
         return Finding(
             verdict=alike[0],
             stage=alike[1],
@@ -112,6 +114,11 @@ class Grouping:
             example=first.id,
             evidence=evidence,
         )
+
+
+def _evidence(cell: Cell) -> Mapping[str, object]:
+    """What a cell's settling stage kept."""
+    return next((result.evidence for result in cell.results if result.stage == cell.stage), {})
 
 
 def _order(finding: Finding) -> tuple[bool, int, str, str]:
