@@ -125,10 +125,15 @@ class _Facts:
         self.tree, self.root, self.engine, self.store, self.pool = tree, root, engine, store, pool
         self.contents: dict[str, bytes] = {}
 
+    def fetch(self, files: Iterable[_File]) -> None:
+        """Read the contents of files that are not here yet, together, as each request takes its time."""
+        wanted = [self.root + file.name for file in files if file.name not in self.contents]
+        if wanted:
+            read = self.tree.read(wanted)
+            self.contents |= {name[len(self.root) :]: content for name, content in read.items()}
+
     def content(self, file: _File) -> bytes:
-        if file.name not in self.contents:
-            name = self.root + file.name
-            self.contents[file.name] = self.tree.read([name])[name]
+        self.fetch([file])
         return self.contents[file.name]
 
     def read(self, wanted: Iterable[tuple[_File, dict[str, Any]]]) -> dict[str, FileFacts]:
@@ -164,6 +169,7 @@ class _Facts:
         return f"{digest[:2]}/{digest[2:]}.json"
 
     def _run(self, jobs: list[tuple[_File, dict[str, Any]]]) -> Iterator[FileFacts]:
+        self.fetch(file for file, _ in jobs)
         tasks = [(self.content(file), file.name, file.module, self.engine, exports) for file, exports in jobs]
         if self.pool is not None:
             yield from self.pool.map(_task, tasks, chunksize=_CHUNK)
@@ -245,13 +251,18 @@ def _linked(reader: _Facts, strong: list[_File], weak: dict[_File, tuple[str, ..
         by_end: dict[str, dict[str, dict[str, Any]]] = {}
         for module, names in exports.items():
             by_end.setdefault(module.rpartition(".")[2], {})[module] = names
+        near = {
+            file: {module: names for end in ends for module, names in by_end.get(end, {}).items()}
+            for file, ends in weak.items()
+            if file.module not in facts
+        }
+        reader.fetch(file for file, exported in near.items() if exported)
         again: list[tuple[_File, dict[str, Any]]] = []
         for module, file in by_module.items():
             if module in facts:
                 wanted = _wanted(facts[module].needs, exports)
             else:
-                near = {m: e for end in weak[file] for m, e in by_end.get(end, {}).items()}
-                wanted = _mentioned(reader.content(file), near) if near else {}
+                wanted = _mentioned(reader.content(file), near[file]) if near[file] else {}
             if wanted and given.get(module) != wanted:
                 given[module] = wanted
                 again.append((file, wanted))
