@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matrix.cli import options
+from matrix.cli import choices, options
 from matrix.cli.run import add_execution
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record", type=Path, metavar="DIR", help="write what each engine release passes, as JSON, there"
     )
+    parser.add_argument("--traceback", action="store_true", help="show each error's traceback whole")
     add_execution(parser, report=False)
     options.add_json(parser)
 
@@ -83,7 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
         told = {"schema": replay.SCHEMA, "folder": str(folder), "pairs": [pair.to_json() for pair in pairs]}
         options.print_json(told)
     else:
-        print("\n".join([*(line for pair in pairs for line in _lines(pair)), *_choices(pairs)]))
+        told_whole = [line for pair in pairs for line in _lines(pair, whole=arguments.traceback)]
+        print("\n".join([*told_whole, *_replaced(pairs), *choices.lines(pairs)]))
         print(f"everything: {folder}/journal.jsonl")
     if any(pair.missing for pair in pairs):
         return Exit.INCOMPLETE
@@ -124,7 +126,7 @@ def _plan(arguments: argparse.Namespace, *, gpu: bool) -> Any:
     return make(question, axes.load(), recipes.load(), ["kernel-matrix", *sys.argv[1:]])
 
 
-def _lines(pair: Pair) -> list[str]:
+def _lines(pair: Pair, *, whole: bool) -> list[str]:
     head = f"{pair.engine} {pair.engine_release} on FlashInfer {pair.flashinfer}"
     if pair.reason:
         return [f"{head}: {pair.reason}"]
@@ -132,13 +134,14 @@ def _lines(pair: Pair) -> list[str]:
     lines = [f"{head} ({pair.seconds:.0f} s): {counts or 'no result'}"]
     for finding in pair.findings:
         lines.append(f"  {finding.verdict:12} {len(finding.cells):3} cells  {finding.reason}")
-        lines += [f"{'':24}{frame}" for frame in finding.evidence.get("traceback", [])[-3:]]
+        if whole:
+            lines += [f"{'':24}{line}" for line in finding.evidence.get("traceback", [])]
+        elif finding.evidence.get("frame"):
+            lines.append(f"{'':24}{finding.evidence['frame']}")
     for kind, told in pair.weights.items():
         lines.append(f"  weights, {kind}: {'right' if told['right'] else told['reason']}")
     lines += _policy_lines(pair)
     lines += [f"  contract: {difference}" for difference in pair.contract_differences]
-    names = ", ".join(standin["name"].rpartition(":")[2] for standin in pair.replaced)
-    lines.append(f"  replaced: {names}")
     if pair.missing:
         lines.append(f"  {pair.missing} cells without a result")
     return lines
@@ -154,34 +157,19 @@ def _policy_lines(pair: Pair) -> list[str]:
     for one in policy["disagreements"][:SHOWN]:
         point = ", ".join(f"{axis} {value}" for axis, value in one["point"].items() if value is not None)
         lines.append(f"    disagrees: {point}: the engine says {one['engine']}; our rules say {one['rules']}")
+    if policy["disagreeing"] > SHOWN:
+        lines.append(f"    {policy['disagreeing'] - SHOWN} more (--json)")
     return lines + [f"    {count} not asked: {why}" for why, count in policy["unanswered"].items()]
 
 
-def _choices(pairs: Sequence[Pair]) -> list[str]:
-    """What each engine release chooses by itself on SM100, side by side where releases differ."""
-    tables = {
-        f"{pair.engine} {pair.engine_release}": pair.policy["table"]
-        for pair in pairs
-        if "table" in pair.policy
-    }
-    if len(tables) < 2:
-        return []
-    rows = []
-    architectures = dict.fromkeys(name for table in tables.values() for name in table)
-    quantizations = dict.fromkeys(q for table in tables.values() for row in table.values() for q in row)
-    for architecture in architectures:
-        for quantization in quantizations:
-            told = [table.get(architecture, {}).get(quantization, "?") for table in tables.values()]
-            if len(set(told)) > 1:
-                rows.append((f"{architecture}, {quantization}", told))
-    width = max((len(name) for name, _ in rows), default=0)
-    columns = [max(len(told[number]) for _, told in rows) for number in range(len(tables))] if rows else []
-    lines = [
-        "Backends that differ between releases, chosen by the engine itself on SM100 (with an EAGLE draft):"
-    ]
-    heads = (f"{name:{size}}" for name, size in zip(tables, columns, strict=False))
-    lines.append(f"  {'':{width}}  {'  '.join(heads)}")
-    for name, told in rows:
-        cells = (f"{text:{size}}" for text, size in zip(told, columns, strict=True))
-        lines.append(f"  {name:{width}}  {'  '.join(cells)}")
-    return lines if rows else []
+def _replaced(pairs: Sequence[Pair]) -> list[str]:
+    """What stood in for the engine's and FlashInfer's own, each with its reason, once for all pairs."""
+    reasons: dict[str, list[str]] = {}
+    for pair in pairs:
+        for standin in pair.replaced:
+            names = reasons.setdefault(standin["why"], [])
+            name = standin["name"].rpartition(":")[2]
+            if name not in names:
+                names.append(name)
+    told = [f"  {', '.join(names)}: {why}" for why, names in reasons.items()]
+    return ["Replaced while the engine was called:", *told] if told else []

@@ -18,18 +18,40 @@ DRAFT_POLICIES = ("avoid_trtllm", "same_as_target")
 
 
 def load(path: Path = BUILT_IN) -> dict[str, Policy]:
-    """Every rule set of a file, by engine and release; `also` names releases with the very same rules.
+    """Every rule set of a file, by engine and release.
+
+    `also` names releases with the very same rules, `after` the rule set above it that this one changes: its
+    families come in the place of those of the same name, and `without` names families that are gone.
 
     Raises:
-        InputError: not TOML, or a key that does not exist; names file and rule set.
+        InputError: not TOML, a key that does not exist, or an `after` that does not; names file and rule set.
     """
     tables = {name: table for name, table in toml.load(path).items() if name != "schema"}
+    whole: dict[str, dict[str, Any]] = {}
     policies = {}
     for name, table in tables.items():
-        own = _policy({key: value for key, value in table.items() if key != "also"}, f"{path}, [{name}]")
+        where = f"{path}, [{name}]"
+        whole[name] = _changed(table, whole, where)
+        own = _policy(whole[name], where)
         for engine in (own.engine, *table.get("also", ())):
             policies[engine] = replace(own, engine=engine)
     return policies
+
+
+def _changed(table: dict[str, Any], whole: dict[str, dict[str, Any]], where: str) -> dict[str, Any]:
+    """A rule set with what it takes over from the one that it comes after."""
+    own = {key: value for key, value in table.items() if key not in {"also", "after", "without"}}
+    if "after" not in table:
+        return own
+    if table["after"] not in whole:
+        raise unknown("rule set", table["after"], whole, where)
+    before = whole[table["after"]]
+    families = {family["name"]: family for family in before.get("family", ())}
+    for gone in table.get("without", ()):
+        if families.pop(gone, None) is None:
+            raise unknown("family", gone, families, where)
+    families |= {family.get("name", ""): family for family in own.get("family", ())}
+    return {**before, **own, "family": list(families.values())}
 
 
 def _policy(table: dict[str, Any], where: str) -> Policy:

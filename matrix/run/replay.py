@@ -25,7 +25,7 @@ SCHEMA = "kernel-matrix/replay/1"
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Cells of one pair that ended alike."""
+    """Cells of one pair that ended alike: verdict, reason and the frame that it came from."""
 
     verdict: str
     reason: str
@@ -42,7 +42,7 @@ class Pair:
         engine: the engine's name.
         engine_release: its version.
         flashinfer: FlashInfer's version.
-        findings: the cells, grouped by verdict and reason, what is not good first.
+        findings: the cells, grouped by verdict, reason and frame, what is not good first.
         missing: cells without a result.
         reason: why the pair is not replayable; empty where it is.
         seconds: how long the process ran, with its imports.
@@ -78,7 +78,8 @@ class Pair:
     def good(self) -> bool:
         """Whether every call was right or clearly refused, and rules and contract say what the engine does."""
         told = all(Verdict(finding.verdict).good for finding in self.findings)
-        return told and not self.policy.get("disagreements") and not self.contract_differences
+        asked = not self.policy.get("disagreements") and not self.policy.get("unanswered")
+        return told and asked and not self.contract_differences
 
     def to_json(self) -> dict[str, Any]:
         """As `kernel-matrix replay --json` gives it."""
@@ -144,9 +145,9 @@ def pairs(plan: Plan, folder: Path) -> list[Pair]:
 
 
 def _findings(ends: Sequence[Result]) -> list[Finding]:
-    groups: dict[tuple[str, str], list[Result]] = {}
+    groups: dict[tuple[str, str, str], list[Result]] = {}
     for end in ends:
-        groups.setdefault((end.verdict.value, end.reason), []).append(end)
+        groups.setdefault((end.verdict.value, end.reason, end.evidence.get("frame", "")), []).append(end)
     found = [
         Finding(
             verdict=verdict,
@@ -155,7 +156,7 @@ def _findings(ends: Sequence[Result]) -> list[Finding]:
             cells=tuple(end.cell.split("/", 2)[2] for end in alike),
             evidence=alike[0].evidence,
         )
-        for (verdict, reason), alike in groups.items()
+        for (verdict, reason, _), alike in groups.items()
     ]
     return sorted(
         found, key=lambda one: (Verdict(one.verdict).good, -len(one.cells), one.verdict, one.reason)

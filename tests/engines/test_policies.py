@@ -109,6 +109,31 @@ def test_the_architecture_of_every_profile_has_a_rule_in_the_newest(known):
     assert {profile.architecture for profile in axes.load().profiles.values()} <= covered
 
 
+def test_a_rule_set_after_another_has_its_rules_and_its_own_changes(tmp_path):
+    family = '[[{}.family]]\nname = "{}"\narchitectures = ["{}"]\nquantizations = ["none"]\n'
+    text = GOOD + family.format("a", "x", "X") + family.format("a", "y", "Y")
+    text += '[b]\nengine = "f"\nafter = "a"\nwithout = ["y"]\n' + family.format("b", "x", "Z")
+    path = tmp_path / "policies.toml"
+    path.write_text(text, encoding="utf-8")
+    after = policies.load(path)["f"]
+    assert (after.majors, after.draft) == ((10,), "same_as_target")
+    assert [(one.name, one.architectures) for one in after.families] == [("x", ("Z",))]
+
+
+def test_a_rule_can_choose_another_backend_and_refuse_an_algorithm(known):
+    newest = known["sglang-0.5.23"]
+    routed = newest.target("MiniMaxM2ForCausalLM", (10, 0), quantization="modelopt_fp4")
+    assert routed.backend == "flashinfer_trtllm_routed"
+    refused = newest.target("DeepseekV4ForCausalLM", (10, 0), algorithm="NGRAM")
+    assert (refused.backend, "EAGLE and DSPARK" in refused.reason) == (None, True)
+
+
+def test_every_replayed_release_has_a_rule_set(known):
+    from matrix.engines import contracts
+
+    assert {name for name in contracts.names() if name.startswith("sglang")} <= set(known)
+
+
 GOOD = '[a]\nengine = "e"\nmajors = [10]\ndraft = "same_as_target"\n'
 
 
@@ -122,6 +147,8 @@ GOOD = '[a]\nengine = "e"\nmajors = [10]\ndraft = "same_as_target"\n'
             "[a]: unknown key 'architecture'.\n  Did you mean architectures",
         ),
         ('[a]\nengine = "e"\n', "[a]: 'draft' and 'majors' are missing"),
+        (GOOD + '[b]\nafter = "c"\n', "[b]: unknown rule set 'c'"),
+        (GOOD + '[b]\nafter = "a"\nwithout = ["x"]\n', "[b]: unknown family 'x'"),
         (GOOD + '[[a.family]]\nname = "x"\n', "[a]: 'architectures' and 'quantizations' are missing"),
         (
             GOOD.replace("same_as_target", "same_as"),

@@ -35,7 +35,9 @@ def test_a_range_starts_at_the_first_release_that_has_the_code():
     [
         ("sglang==", "names no engine release"),
         ("sglnag", "unknown engine 'sglnag'.\n  Did you mean sglang"),
-        ("sglang==0.5.14", "unknown release of sglang '0.5.14'.\n  Did you mean 0.5.1"),
+        ("sglang==0.5.14", "sglang has no release 0.5.14.\n  Next to it are 0.5.13 and 0.5.22."),
+        ("sglang==9.9.9", "sglang has no release 9.9.9.\n  The newest is 0.5.23."),
+        ("sglang==0.1", "sglang has no release 0.1.\n  Next to it are 0.5.9."),
     ],
 )
 def test_what_names_no_release_is_one_clear_error(term, message):

@@ -6,6 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from matrix.engines import contracts
@@ -134,8 +135,17 @@ def test_the_recorded_contract_is_reproduced(pairs, pair):
 def test_a_failure_shows_the_engines_own_frames(pairs, pair):
     for finding in pairs[pair]["findings"]:
         if finding["verdict"] == "FAIL_API":
-            assert any(frame.startswith("sglang/srt/") for frame in finding["evidence"]["traceback"])
-            assert not any("/matrix/" in frame for frame in finding["evidence"]["traceback"])
+            traceback = finding["evidence"]["traceback"]
+            assert traceback[0] == "Traceback (most recent call last):"
+            assert any(line.startswith('  File "sglang/srt/') for line in traceback)
+            assert not any("/matrix/" in line for line in traceback)
+            assert finding["evidence"]["frame"].startswith("sglang/srt/")
+
+
+def test_the_output_fits_its_schema(pairs):
+    schema = json.loads((ROOT / "docs" / "reference" / "replay.schema.json").read_text(encoding="utf-8"))
+    told = [{key: value for key, value in pair.items() if key != "code"} for pair in pairs.values()]
+    jsonschema.validate({"schema": "kernel-matrix/replay/1", "folder": "here", "pairs": told}, schema)
 
 
 REASONS = {

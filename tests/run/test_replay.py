@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 from matrix.cells import axes
@@ -16,6 +19,7 @@ from matrix.releases.window import Release
 from matrix.run import replay, session
 from matrix.run.plan import Question, make
 from matrix.run.supervisor import Options
+from matrix.verdicts import Result, Stage, Verdict
 
 pytestmark = pytest.mark.wheels
 
@@ -117,3 +121,20 @@ def test_what_is_not_replayable_is_told_of_its_pair(run):
         pair.reason.startswith("not replayable: import sglang.srt.server_args raised") for pair in told
     )
     assert all(pair.missing for pair in told)
+
+
+def test_the_json_document_fits_its_schema(run):
+    path = Path(__file__).parents[2] / "docs" / "reference" / "replay.schema.json"
+    told = replay.pairs(*run)
+    document = {"schema": replay.SCHEMA, "folder": "here", "pairs": [pair.to_json() for pair in told]}
+    jsonschema.validate(json.loads(json.dumps(document)), json.loads(path.read_text(encoding="utf-8")))
+
+
+def test_cells_that_broke_in_different_frames_are_different_findings():
+    def end(cell, frame):
+        evidence = {"frame": frame}
+        return Result(cell=cell, stage=Stage.REPLAY, verdict=Verdict.FAIL_API, reason="x", evidence=evidence)
+
+    ends = [end("1/e/a", "f.py:1056"), end("1/e/b", "f.py:1082"), end("1/e/c", "f.py:1056")]
+    found = {finding.evidence["frame"]: finding.cells for finding in replay._findings(ends)}
+    assert found == {"f.py:1056": ("a", "c"), "f.py:1082": ("b",)}

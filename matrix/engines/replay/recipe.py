@@ -126,9 +126,27 @@ def subjects(terms: Sequence[str], published: Callable[[str], list[str]]) -> lis
             if len(chosen) > 1:
                 chosen = [one for one in chosen if Version(one) >= Version(setting.first)]
         if not chosen:
-            raise unknown(f"release of {wanted.name}", str(wanted.specifier).lstrip("="), releases)
+            raise _unpublished(wanted, releases)
         found |= dict.fromkeys(Subject(engine=wanted.name, release=release) for release in chosen)
     return list(found)
+
+
+def _unpublished(wanted: Requirement, releases: Sequence[str]) -> InputError:
+    """No release is what the user asks for: tells those next to it."""
+    what = f"{wanted.name} has no release {str(wanted.specifier).removeprefix('==')}."
+    asked = [_version(one.version) for one in wanted.specifier]
+    below = [one for one in releases if asked[0] is None or Version(one) < asked[0]]
+    above = [one for one in releases if one not in below]
+    if not above:
+        return InputError(what, f"The newest is {releases[-1]}.")
+    return InputError(what, f"Next to it are {' and '.join([*below[-1:], above[0]])}.")
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return Version(text.removesuffix(".*"))
+    except ValueError:
+        return None
 
 
 def recipe(subject: Subject, requires: Sequence[str]) -> Recipe:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import linecache
+import textwrap
 import traceback
 from dataclasses import dataclass, field
 from enum import Enum
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from matrix.kernels.moe.probe import Capability
 
 __all__ = ["Kind", "NotReplayableError", "Outcome", "Replay"]
+
+MOST_FRAMES, MOST_LINES = 20, 30
+"""Bounds of a traceback: frames, the innermost ones, and lines of one statement."""
 
 
 class Kind(str, Enum):
@@ -194,7 +199,8 @@ class Replay:
         evidence: dict[str, Any] = {
             "type": type(error).__name__,
             "text": str(error),
-            "traceback": [f"{short(f.filename)}:{f.lineno} in {f.name}: {f.line}" for f in frames],
+            "frame": _place(frames[-1]) if frames else "",
+            "traceback": whole(error),
         }
         if calls:
             evidence |= told(calls[-1])
@@ -294,6 +300,37 @@ def _ours(filename: str) -> bool:
     return filename.endswith((f"{__name__.replace('.', '/')}.py", "/engines/replay/record.py")) or (
         "/matrix/engines/" in filename
     )
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    return f"{short(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}"
+
+
+def whole(error: BaseException) -> list[str]:
+    """An error's traceback, and those of what it came from, as Python writes them: without this package's frames.
+
+    Files are relative to site-packages, statements whole where Python tells where they end.
+    """
+    lines = []
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        lines += [*whole(cause), "", "from which came:", ""]
+    lines.append("Traceback (most recent call last):")
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _ours(frame.filename)]
+    if len(frames) > MOST_FRAMES:
+        lines.append(f"  ... {len(frames) - MOST_FRAMES} frames before")
+    for frame in frames[-MOST_FRAMES:]:
+        lines.append(f'  File "{short(frame.filename)}", line {frame.lineno}, in {frame.name}')
+        lines += [f"    {line}" for line in _statement(frame)]
+    lines.append(f"{type(error).__name__}: {error}")
+    return lines
+
+
+def _statement(frame: traceback.FrameSummary) -> list[str]:
+    first = frame.lineno or 0
+    last = min(getattr(frame, "end_lineno", None) or first, first + MOST_LINES)
+    source = [linecache.getline(frame.filename, number).rstrip() for number in range(first, last + 1)]
+    return textwrap.dedent("\n".join(source)).splitlines()
 
 
 def short(filename: str) -> str:

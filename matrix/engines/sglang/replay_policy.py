@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
+import importlib.util
 import sys
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matrix.engines.replay.policy import Answer, Point
@@ -24,7 +28,7 @@ DRAFT_STEP = "handle_speculative_decoding"
 HOOKS = ("model_hook", "moe_hook", "speculative_hook", "overrides")
 GIVEN = {
     "device": "cuda",
-    "page_size": 64,
+    "page_size": 1,
     "max_running_requests": 64,
     "disable_radix_cache": True,
     "speculative_num_steps": 3,
@@ -34,6 +38,23 @@ GIVEN = {
 """Arguments that have nothing to do with the MoE backend and would be asked of the machine or the model."""
 
 MEMORY = 180 << 30
+ALIAS = "NEXTN"
+"""A name of EAGLE that the command line takes and the enum does not have."""
+
+
+def registered(models: Path) -> list[str]:
+    """The model classes of an engine's registry: `EntryClass` of each module, read without importing any."""
+    found = set()
+    for path in sorted(models.rglob("*.py")):
+        source = path.read_bytes()
+        if b"EntryClass" not in source:
+            continue
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.Assign) and "EntryClass" in {
+                target.id for target in node.targets if isinstance(target, ast.Name)
+            }:
+                found |= {name.id for name in ast.walk(node.value) if isinstance(name, ast.Name)}
+    return sorted(found)
 
 
 class _Config:
@@ -57,8 +78,18 @@ class Chooser:
         for name in HOOKS:
             with contextlib.suppress(ImportError):
                 self.hooks.append(importlib.import_module(f"sglang.srt.arg_groups.{name}"))
+        self.architectures = registered(Path(self._source("sglang.srt.models")))
+        members = importlib.import_module("sglang.srt.speculative.spec_info").SpeculativeAlgorithm.__members__
+        self.algorithms = [*(name for name in members if name != "NONE"), ALIAS]
+        self.unimportable: dict[str, str] = {}
         self.steps = [self._step(name) for name in STEPS]
         self.draft_step = self._step(DRAFT_STEP)
+
+    @staticmethod
+    def _source(package: str) -> str:
+        """The folder of a package, found without importing it."""
+        parent, _, name = package.rpartition(".")
+        return str(Path(importlib.import_module(parent).__path__[0]) / name)
 
     def _step(self, name: str) -> Callable[[Any], None]:
         method = getattr(self.arguments, f"_{name}", None)
@@ -84,7 +115,11 @@ class Chooser:
         ]
         with standing(standins):
             self._forget()
-            yield
+            try:
+                yield
+            finally:
+                for name in self.unimportable:
+                    sys.modules.pop(name, None)
         self._forget()
 
     def _forget(self) -> None:
@@ -110,11 +145,31 @@ class Chooser:
         except (AssertionError, ValueError) as error:
             return Answer(target=None, draft=None, error=f"{type(error).__name__}: {error}")
         target = self._resolved(arguments, "moe_runner_backend")
+        beyond = ""
         try:
             self.draft_step(arguments)
-        except (AssertionError, ValueError) as error:
-            return Answer(target=target, draft=None, error=f"{type(error).__name__}: {error}")
-        return Answer(target=target, draft=self._resolved(arguments, "speculative_moe_runner_backend"))
+        except AssertionError as error:
+            return Answer(target=target, draft=None, error=f"AssertionError: {error}")
+        except (ValueError, ImportError) as error:
+            # The step goes on to what only a real model or server has; the backend is chosen before.
+            if self._resolved(arguments, "speculative_moe_runner_backend") == "None":
+                raise
+            beyond = f"{type(error).__name__}: {self._failing(error)}"
+        draft = self._resolved(arguments, "speculative_moe_runner_backend")
+        return Answer(target=target, draft=draft, beyond=beyond)
+
+    def _failing(self, error: Exception) -> str:
+        """What failed; a module of the engine that does not import is not tried again within `on`."""
+        if not isinstance(error, ImportError):
+            return str(error)
+        if error.name in self.unimportable:
+            return self.unimportable[error.name]
+        frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+        module = next((one.f_globals["__name__"] for one in frames if one.f_code.co_name == "<module>"), None)
+        if module is not None:
+            self.unimportable[module] = str(error)
+            sys.modules[module] = None  # type: ignore[assignment]
+        return str(error)
 
     def _arguments(self, point: Point) -> Any:
         quantization = None if point.quantization == "none" else point.quantization
@@ -125,6 +180,7 @@ class Chooser:
             quantization_config=described,
             mlp_hidden_act="relu2",
             num_hidden_layers=4,
+            layer_types=(),
         )
         config = _Config(
             hf_config=model, hf_text_config=model, quantization=quantization, is_hybrid_swa=False

@@ -22,10 +22,13 @@ class Family:
     Args:
         name: what the rule is called here.
         architectures: model class names.
-        quantizations: those for which `auto` becomes flashinfer_trtllm; `none` is unquantized BF16.
+        quantizations: those for which `auto` becomes `backend`; `none` is unquantized BF16.
         otherwise: what `auto` becomes for them where the GPU or the all-to-all backend does not fit.
         any_a2a: the rule asks for no particular all-to-all backend.
         before: what `auto` becomes on GPUs older than the rule's, by quantization, instead of `otherwise`.
+        backend: what `auto` becomes where the rule holds.
+        majors: major compute capabilities of the rule; empty for those of the policy.
+        algorithms: speculative algorithms that the engine asserts for these models; empty for every one.
     """
 
     name: str
@@ -34,6 +37,9 @@ class Family:
     otherwise: str = "auto"
     any_a2a: bool = False
     before: dict[str, str] = field(default_factory=dict)
+    backend: str = TRTLLM[0]
+    majors: tuple[int, ...] = ()
+    algorithms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +109,7 @@ class Policy:
         quantization: str = "none",
         requested: str = "auto",
         a2a: str = "none",
+        algorithm: str | None = None,
     ) -> Choice:
         """The target's MoE backend.
 
@@ -112,8 +119,16 @@ class Policy:
             quantization: `none` for BF16.
             requested: what the user asked for; anything but `auto` is kept.
             a2a: all-to-all backend of expert parallelism.
+            algorithm: of speculative decoding, or None.
         """
-        choice = self._asked(architecture, compute_capability, quantization, requested, a2a)
+        families = [family for family in self.families if architecture in family.architectures]
+        for family in families:
+            if algorithm is not None and family.algorithms and algorithm not in family.algorithms:
+                taken = " and ".join(family.algorithms)
+                return Choice(backend=None, reason=f"{self.engine} takes {taken} alone for {family.name}")
+        choice = self._asked(
+            architecture, families, compute_capability, quantization, requested=requested, a2a=a2a
+        )
         major = compute_capability[0] if compute_capability else None
         for constraint in self.constraints:
             if constraint.changes(choice.backend, quantization, major):
@@ -126,30 +141,37 @@ class Policy:
     def _asked(
         self,
         architecture: str,
+        families: list[Family],
         compute_capability: tuple[int, int] | None,
         quantization: str,
+        *,
         requested: str,
         a2a: str,
     ) -> Choice:
         """What the user asked for, or the choice of the model's own rule."""
         if requested != "auto":
             return Choice(backend=requested, reason=f"asked for explicitly: {requested}")
-        family = next((f for f in self.families if architecture in f.architectures), None)
-        if family is None:
+        if not families:
             return Choice(backend="auto", reason=f"{self.engine} has no rule for {architecture}")
-        if quantization not in family.quantizations:
-            covered = ", ".join(family.quantizations)
-            reason = f"{self.engine} selects trtllm for {family.name} with {covered}, not with {quantization}"
+        family = next((f for f in families if quantization in f.quantizations), None)
+        if family is None:
+            covered = (
+                ", ".join(quantization for f in families for quantization in f.quantizations) or "nothing"
+            )
+            reason = (
+                f"{self.engine} has a rule for {families[0].name} with {covered}, not with {quantization}"
+            )
             return Choice(backend="auto", reason=reason)
-        if compute_capability is None or compute_capability[0] not in self.majors:
-            wanted = " or ".join(f"SM{major}0" for major in self.majors)
-            older = compute_capability is None or compute_capability[0] < min(self.majors)
+        majors = family.majors or self.majors
+        if compute_capability is None or compute_capability[0] not in majors:
+            wanted = " or ".join(f"SM{major}0" for major in majors)
+            older = compute_capability is None or compute_capability[0] < min(majors)
             instead = family.before.get(quantization, family.otherwise) if older else family.otherwise
             return Choice(backend=instead, reason=f"the automatic choice asks for {wanted}")
         if a2a != "none" and not family.any_a2a:
             return Choice(backend=family.otherwise, reason=f"all-to-all backend {a2a}")
         reason = f"{self.engine} selects it for {family.name}, quantization {quantization}"
-        return Choice(backend="flashinfer_trtllm", reason=reason)
+        return Choice(backend=family.backend, reason=reason)
 
     def drafted(self, target: str, requested: str | None = None) -> Choice:
         """The MTP draft's MoE backend.
