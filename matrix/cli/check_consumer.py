@@ -29,8 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "package", metavar="PATH_OR_REQUIREMENT", help="checkout, folder, wheel, or NAME==VERSION"
     )
     parser.add_argument("--against", required=True, metavar="R", help="FlashInfer version, wheel or checkout")
-    parser.add_argument("--format", choices=_FORMATS, default="text", help="how to print it (default: text)")
-    parser.add_argument(
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--format", choices=_FORMATS, default="text", help="how to print it (default: text)")
+    form.add_argument(
         "--json", action="store_const", const="json", dest="format", help="the same as --format json"
     )
     parser.add_argument("--all", action="store_true", help="also what binds (with --format text)")

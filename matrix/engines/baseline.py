@@ -58,10 +58,10 @@ class Baseline:
 
     def __init__(self, path: Path, today: dt.date) -> None:
         self.path, self.today = path, today
-        data = toml.load(path)
-        self.known = [
-            _known(entry, f"{path}, entry {number}") for number, entry in enumerate(data.get("known", []), 1)
-        ]
+        entries = toml.load(path).get("known", [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise InputError(f"{path}: known is not a list of tables.", "Write each entry under [[known]].")
+        self.known = [_known(entry, f"{path}, entry {number}") for number, entry in enumerate(entries, 1)]
         self.used: set[Known] = set()
         self.expired: set[Known] = set()
 

@@ -140,3 +140,11 @@ def test_what_is_no_package_is_refused(tmp_path):
         Shelf(Library(store=Store(tmp_path))).anything(str(tmp_path))
     with pytest.raises(InputError, match="neither there nor a requirement"):
         Shelf(Library(store=Store(tmp_path))).anything("./nothing/here")
+
+
+@pytest.mark.parametrize("content", ["known = 3", "known = ['x']"])
+def test_a_baseline_without_tables_is_refused(tmp_path, content):
+    path = tmp_path / "known.toml"
+    path.write_text(f"{content}\n")
+    with pytest.raises(InputError, match="not a list of tables"):
+        baseline.Baseline(path, dt.date(2030, 1, 1))
