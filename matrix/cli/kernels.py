@@ -148,7 +148,7 @@ def _keep(found: Finding, folder: Path | None, index: Index) -> None:
     """Keep what was asked; a cache folder that cannot be written takes nothing from what is shown."""
     from matrix.cubins import answers
 
-    if found.known is None:
+    if found.known is None or (found.problem and found.known.selection):  # nothing new
         return
     try:
         answers.write(found.known, folder, index.store)
@@ -169,14 +169,14 @@ def _package(release: str, workshop: Workshop | NoSelectionError, arguments: arg
 
 
 def _published(index: Index) -> list[str]:
-    """Every release, or those that come with the package where no index can be asked."""
+    """Every release, or those that come with the package where no index can be asked, or none be noted down."""
     from matrix.cubins import answers
     from matrix.errors import KernelMatrixError
     from matrix.releases.index import published
 
     try:
         return published(pre=True, index=index)
-    except KernelMatrixError:
+    except (KernelMatrixError, OSError):
         return answers.known()
 
 

@@ -50,6 +50,11 @@ def look(release: str, path: Path | None, index: Index, arch: str = answers.ARCH
         inventory = kept.inventory
         if isinstance(error, NetworkError):
             note = f"the index could not be read, kept names are shown: {error.what}"
+    except OSError as error:
+        problem = _here("names cannot be read", error)
+        if path or not kept:
+            return Finding(release=release, known=None, problem=problem)
+        inventory, note = kept.inventory, f"kept names are shown: {problem['reason']}"
     known = Known(
         inventory=inventory,
         selection=kept.selection if kept else None,
@@ -57,6 +62,16 @@ def look(release: str, path: Path | None, index: Index, arch: str = answers.ARCH
         made=kept.made if kept else {},
     )
     return Finding(release=release, known=known, problem={}, note=note)
+
+
+def _here(what: str, error: OSError) -> dict[str, str]:
+    """A problem of this machine's disk."""
+    where = f" ({error.filename})" if error.filename else ""
+    return {
+        "verdict": Verdict.NOT_RUN.value,
+        "reason": f"{what} here: {error.strerror or error}{where}.",
+        "remedy": "Free some space, or set KERNEL_MATRIX_CACHE.",
+    }
 
 
 def ask(found: Finding, workshop: Workshop | NoSelectionError, command: Sequence[str], arch: str) -> Finding:
@@ -82,12 +97,7 @@ def ask(found: Finding, workshop: Workshop | NoSelectionError, command: Sequence
     except KernelMatrixError as error:
         problem = {"verdict": Verdict.NOT_RUN.value, "reason": error.what, "remedy": error.remedy}
     except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        problem = {
-            "verdict": Verdict.NOT_RUN.value,
-            "reason": f"nothing can be built here: {error.strerror or error}{where}.",
-            "remedy": "Free some space, or set KERNEL_MATRIX_CACHE.",
-        }
+        problem = _here("nothing can be built", error)
     else:
         made |= {"cuda": workshop.toolchain.version, "sources": compiled.source_hash[:16]}
         answered = selection.arrange(asked, told, workshop.settings)

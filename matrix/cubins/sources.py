@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 PROJECT, LIBRARY = "flashinfer-cubin", "flashinfer-python"
 PACKAGE = "flashinfer_cubin/"
+MOE = "/batched_gemm"
+"""What the folder of an artifact with MoE kernels is called, in part."""
+
 SCHEMA = 1
 CONNECTIONS = 6
 HELP = (
@@ -157,15 +160,23 @@ def in_path(release: str, path: Path, index: Index) -> Inventory:
                 return take(release, f"{PROJECT} {found} in {path}", packed)
             raise InputError(f"{path} holds {PROJECT} {found} without its kernels.", _give())
         own = artifacts(release, index)
+        there = {folder for folder in own if any(name.startswith(folder) for name in members)}
+        if lacking := [folder for folder in own if MOE in folder and folder not in there]:
+            what = "kernels" if not there else "MoE kernels"
+            raise InputError(
+                f"{path} holds no {what} of FlashInfer {release} (its folder {lacking[0]}).", _give()
+            )
         listed = set(_listed(name for name in members if name.startswith(own)))
         notes = [name for name in members if name.startswith(own) and name.endswith("/checksums.txt")]
+        used = [folder for folder in own if MOE in folder and f"{folder}checksums.txt" not in members]
         for text in tree.read(notes).values():
             listed.update(
                 PurePosixPath(name).name for name in _CHECKSUM.findall(text.decode("utf-8", "replace"))
             )
     if not listed:
         raise InputError(f"{path} holds no kernels of FlashInfer {release}.", _give())
-    return take(release, f"FlashInfer's cache of cubins in {path}", listed)
+    only = ", only those that were used: it has no list of them" if used else ""
+    return take(release, f"FlashInfer's cache of cubins in {path}{only}", listed)
 
 
 def headers(release: str, path: Path | None, index: Index) -> dict[str, bytes]:

@@ -140,7 +140,7 @@ def test_what_could_not_be_asked_or_read_ends_with_three(capsys):
     assert [row["release"] for row in told["difference"]] == ["0.6.8.post1"]
 
 
-def test_a_failed_selection_hides_no_answers(capsys, monkeypatch):
+def test_a_failed_selection_hides_no_answers(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", "")  # no compiler
     status, told = document(capsys, "0.6.8.post1", "--select")
     assert status == Exit.INCOMPLETE
@@ -150,8 +150,26 @@ def test_a_failed_selection_hides_no_answers(capsys, monkeypatch):
     status, told = document(capsys, "0.6.8.post1")
     assert status == Exit.AS_EXPECTED
     assert told["releases"][0]["selection"] == release["selection"]
+    assert not (tmp_path / "cache" / "answers").exists()  # nothing new to keep
     assert main(["kernels", "0.6.8.post1", "--select"]) == Exit.INCOMPLETE
     assert "Not asked anew: NOT_RUN, there is no C++ compiler" in capsys.readouterr().out
+
+
+def test_a_cache_folder_that_cannot_be_written_takes_nothing_away(capsys, monkeypatch, tmp_path):
+    """Full disks and files in the way alike; an index is there, whose listing cannot be noted down."""
+    (tmp_path / "file").touch()
+    (tmp_path / "wheels").mkdir()
+    wheel(tmp_path / "wheels" / "flashinfer_cubin-0.6.8.post1-py3-none-any.whl", RELU2)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    monkeypatch.delenv("UV_OFFLINE")
+    monkeypatch.setenv("KERNEL_MATRIX_CACHE", str(tmp_path / "file"))
+    status, told = document(capsys, "0.6.8.post1", "0.6.14", "--select")
+    assert status == Exit.INCOMPLETE
+    known, unknown = told["releases"]
+    assert known["bf16_moe"] == {"none": 36, "relu2": 36, "swiGlu": 36}
+    assert known["note"].startswith("kept names are shown: names cannot be read here: Not a directory")
+    assert known["not_asked_anew"]["verdict"] == "NOT_RUN"
+    assert unknown["problem"]["verdict"] == "NOT_RUN"
 
 
 def wheel(path, *kernels, metadata=True):

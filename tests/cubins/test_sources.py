@@ -81,6 +81,11 @@ def test_flashinfers_cache_holds_other_releases_too(library, index, tmp_path, ar
     (other / f"{kernel_names['swiglu'].replace('t128x16', 't128x64')}.cubin").write_bytes(b"")
     found = sources.in_path("0.6.8", tmp_path / "cubins", index)
     assert found.total == len(kernel_names)
+    assert found.origin == f"FlashInfer's cache of cubins in {tmp_path / 'cubins'}"
+    (own / "checksums.txt").unlink()
+    found = sources.in_path("0.6.8", tmp_path / "cubins", index)
+    assert found.total == 1
+    assert found.origin.endswith("only those that were used: it has no list of them")
     shutil.rmtree(own)
     with pytest.raises(InputError, match="holds no kernels of FlashInfer") as raised:
         sources.in_path("0.6.8", tmp_path / "cubins", index)
