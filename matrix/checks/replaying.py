@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matrix.kernels.moe.problem import Problem
 
 REMEDIES = {
+    Verdict.NOT_RUN: "Teach matrix/engines/<engine>/replay.py how this release is called.",
     Verdict.FAIL_API: "Pin a FlashInfer release that this engine release was written for, or the other way round.",
     Verdict.IMPORT_ERROR: "Pin a FlashInfer release that has the function.",
     Verdict.FAIL_NUMERIC: "Do not serve this layer with this backend: its result would be wrong without an error.",
@@ -48,6 +49,7 @@ def check(cell: Cell, bench: Bench) -> Answer | None:
         Kind.REFUSED: Verdict.UNSUPPORTED,
         Kind.IMPORT: Verdict.IMPORT_ERROR,
         Kind.BROKEN: Verdict.FAIL_API,
+        Kind.UNASKED: Verdict.NOT_RUN,
     }
     problem, made, reference = numerics.question(cell, bench, published=False)
     prepared, loader = _prepared(problem, made, bench.replayed, bench.cache)

@@ -128,7 +128,7 @@ def _plan(arguments: argparse.Namespace, *, gpu: bool) -> Any:
 
 def _lines(pair: Pair, *, whole: bool) -> list[str]:
     head = f"{pair.engine} {pair.engine_release} on FlashInfer {pair.flashinfer}"
-    if pair.reason:
+    if pair.reason and not pair.findings:
         return [f"{head}: {pair.reason}"]
     counts = ", ".join(f"{count} {verdict}" for verdict, count in pair.verdicts.items())
     lines = [f"{head} ({pair.seconds:.0f} s): {counts or 'no result'}"]
@@ -143,7 +143,7 @@ def _lines(pair: Pair, *, whole: bool) -> list[str]:
     lines += _policy_lines(pair)
     lines += [f"  contract: {difference}" for difference in pair.contract_differences]
     if pair.missing:
-        lines.append(f"  {pair.missing} cells without a result")
+        lines.append(f"  {pair.missing} cells without a result{f': {pair.reason}' * bool(pair.reason)}")
     return lines
 
 

@@ -82,7 +82,7 @@ def right(made):
     }
 
 
-def recorder():
+def recorder(answer=answer):
     signature = inspect.signature(trtllm_bf16_moe)
     capability = Capability(
         release="0",
@@ -119,6 +119,15 @@ def test_the_answer_is_the_oracles(right, made):
     )
     reference = oracle.moe(PROBLEM, made.hidden, made.gemm1, made.gemm2, ids=ids, weights=weights)
     assert compare(answer(recorded), reference).right
+
+
+def test_where_the_kernel_runs_nothing_stands_in_for_it_and_calls_are_checked_before(right):
+    found = recorder(answer=None)
+    assert found.replaced == []
+    wrapped = found._wrapped("trtllm_bf16", "trtllm_bf16_moe")
+    assert wrapped(**right) == "answered"
+    with pytest.raises(InvalidCallError):
+        wrapped(**right | {"top_k": 9})
 
 
 class Shifted(IntEnum):

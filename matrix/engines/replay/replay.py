@@ -33,7 +33,7 @@ MOST_FRAMES, MOST_LINES = 20, 30
 
 
 class Kind(str, Enum):
-    """How a replay ended."""
+    """How a replay ended; `unasked` where our own adapter does not fit the engine's release."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -41,6 +41,7 @@ class Kind(str, Enum):
     REFUSED = "refused"
     IMPORT = "import"
     BROKEN = "broken"
+    UNASKED = "unasked"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +213,9 @@ class Replay:
             kind, reason = Kind.BROKEN, f"{self.name} binds, but {why}"
         elif isinstance(error, UnspokenError):
             kind, reason = Kind.REFUSED, f"{self.name} cannot be asked: {error}"
+        elif not frames:
+            why = f"its adapter here does not fit this release: {reason}"
+            kind, reason = Kind.UNASKED, f"not replayable: {why}"
         elif isinstance(error, ImportError):
             kind, reason = Kind.IMPORT, f"{self.name} raises {reason}"
         elif own and isinstance(error, (AssertionError, NotImplementedError, ValueError)):

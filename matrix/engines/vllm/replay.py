@@ -23,6 +23,17 @@ ACTIVATION = "vllm.model_executor.layers.fused_moe.activation"
 CONFIG = "vllm.model_executor.layers.fused_moe.config"
 WEIGHTS = "vllm.model_executor.layers.quantization.utils.flashinfer_utils"
 MODULES = (EXPERTS, ACTIVATION, CONFIG, WEIGHTS)
+CALLED = {
+    EXPERTS: (
+        "TrtLlmBf16ExpertsBase",
+        "TrtLlmBf16ExpertsMonolithic",
+        "TrtLlmBf16ExpertsModular",
+        "view_as_block_major_k",
+    ),
+    ACTIVATION: ("MoEActivation",),
+    CONFIG: ("RoutingMethodType",),
+    WEIGHTS: ("convert_moe_weights_to_flashinfer_trtllm_block_layout",),
+}
 SPELLED = {"swiglu_step": "swiglustep"}
 """Activations that vLLM writes otherwise."""
 
@@ -45,13 +56,17 @@ class Engine:
         chooser: vLLM's choice of backends is not replayed.
 
     Raises:
-        NotReplayableError: an import failed.
+        NotReplayableError: an import failed, or the release has not what is called here.
     """
 
     chooser = None
 
     def __init__(self) -> None:
         self.modules = {name: _imported(name) for name in MODULES}
+        for module, names in CALLED.items():
+            for name in names:
+                if not hasattr(self.modules[module], name):
+                    raise NotReplayableError(f"{module} of this release has no {name}, which is called here")
         why = "the layer's configuration, which vLLM makes of a model and a server: only what the call reads"
         self.replaced = [
             StandIn(module=EXPERTS, name="TrtLlmBf16ExpertsBase.moe_config", value=None, why=why)
