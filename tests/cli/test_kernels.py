@@ -2,12 +2,15 @@
 
 import json
 import zipfile
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 from matrix.cli import main
 from matrix.errors import Exit
 
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/reference/kernels.schema.json").read_text())
 RELU2 = (
     "Bmm_Bfloat16_Bfloat16Bfloat16_Fp32_t128x8x128u2_s5_et128x8_m128x8x16_cga1x1x1_16dp256b_rM_BN_transOut_schedS"
     "_bN_relu2_ldgsts_rgTma_clmp_dynB_sm100f"
@@ -34,7 +37,9 @@ def _no_index(monkeypatch, tmp_path):
 
 def document(capsys, *arguments):
     status = main(["kernels", *arguments, "--json"])
-    return status, json.loads(capsys.readouterr().out)
+    told = json.loads(capsys.readouterr().out)
+    jsonschema.validate(told, SCHEMA)
+    return status, told
 
 
 def test_a_release_as_lines(capsys):
