@@ -5,6 +5,7 @@ Prints one line a figure: what, the bound, the median, and every measurement.
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -16,17 +17,22 @@ from typing import TYPE_CHECKING
 
 from matrix.cells import axes
 from matrix.environments import recipes
-from matrix.environments.build import build
+from matrix.environments.build import Environment, build
 from matrix.environments.installer import Installer
 from matrix.releases import window
+from matrix.releases.wheel import open_file
 from matrix.run.plan import Question, make
 from matrix.run.session import jobs
+from matrix.surface.library import Library
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROUNDS = 3
 TOOL = [sys.executable, "-m", "matrix"]
+ENGINE, PIN, RELEASE = "0.5.12", "0.6.11.post1", "0.6.7.post3"
+"""The engine release, the FlashInfer release that it pins, and the one that it is judged on."""
+OTHERS = ("apidrift==0.0.2", "willitbreak==0.1.3")
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -42,6 +48,62 @@ def line(what: str, bound: str, figures: list[float], unit: str = "s") -> None:
     print(f"{what:58} {bound:>8}  median {statistics.median(figures):7.2f} {unit}  ({told})", flush=True)
 
 
+def consumers() -> None:
+    """`check-consumer` beside two public tools, on the same unpacked SGLang and the same FlashInfer release."""
+    installer, known = Installer.find(), recipes.load()
+    lean = Environment(release=RELEASE, recipe=known.named("lean"), torch=known.torch)
+    python = build(lean, installer).python
+    with tempfile.TemporaryDirectory() as scratch:
+        here = Path(scratch)
+        installer.make_environment(f"{sys.version_info.major}.{sys.version_info.minor}", here / "tools")
+        installer.install(here / "tools", OTHERS, dependencies=True)
+        library = Library()
+        with open_file(library.index.release("sglang", ENGINE).best, library.index.network) as tree:
+            wanted = [name for name in tree.members() if name.endswith((".py", "/METADATA"))]
+            for name, content in tree.read(wanted).items():
+                path = here / "engine" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        packages = next((here / "tools").glob("lib/python*/site-packages"))
+        engine = here / "engine"
+        commands = {
+            "kernel-matrix check-consumer": ([*TOOL, "check-consumer", engine, "--against", RELEASE], {}),
+            "apidrift 0.0.2": (
+                [python, "-m", "apidrift", "--no-cache", engine],
+                {"PYTHONPATH": str(packages)},
+            ),
+            "willitbreak 0.1.3": (
+                [here / "tools/bin/willitbreak", "flashinfer-python", engine, "--import-name", "flashinfer"]
+                + ["--from", PIN, "--to", RELEASE, "--cache", here / "willitbreak"],
+                {},
+            ),
+        }
+        for what, (command, more) in commands.items():
+            figures, told = [], ""
+            for number in range(ROUNDS):
+                cache = {"KERNEL_MATRIX_CACHE": str(here / f"cache-{number}")}
+                asked = {
+                    "args": [*map(str, command)],
+                    "capture_output": True,
+                    "text": True,
+                    "env": {**os.environ, **cache, **more},
+                    "check": False,
+                }
+                started = time.perf_counter()
+                done = subprocess.run(**asked)
+                figures.append(time.perf_counter() - started)
+                told = done.stdout + done.stderr
+            bound = "10 s" if command[0] == TOOL[0] else ""
+            line(f"{what}, SGLang {ENGINE} on {RELEASE}, cold", bound, figures)
+            found = sum("activation_type" in text for text in told.splitlines())
+            print(f"{'':58} lines that name the missing activation_type: {found}", flush=True)
+            if done.returncode not in (0, 1):
+                print(f"{'':58} it gave up: {told.strip().splitlines()[-1]}", flush=True)
+            if bound:
+                warm = [seconds(lambda asked=asked: subprocess.run(**asked)) for _ in range(ROUNDS)]
+                line(f"{what}, SGLang {ENGINE} on {RELEASE}, warm", "2 s", warm)
+
+
 def main() -> None:
     """Measure everything, in turn, so that a change of the machine's speed shows on both sides of a ratio."""
     line(
@@ -52,6 +114,7 @@ def main() -> None:
             for _ in range(9)
         ],
     )
+    consumers()
     plan = make(Question(releases=window.load().releases), axes.load(), recipes.load())
     installer = Installer.find()
     built = [build(environment, installer) for environment in plan.environments]
