@@ -26,7 +26,7 @@ from matrix.run.session import jobs
 from matrix.surface.library import Library
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 ROUNDS = 3
 TOOL = [sys.executable, "-m", "matrix"]
@@ -66,42 +66,48 @@ def consumers() -> None:
                 path.write_bytes(content)
         packages = next((here / "tools").glob("lib/python*/site-packages"))
         engine = here / "engine"
-        commands = {
+        commands: dict[str, tuple[list[str | Path], dict[str, str]]] = {
             "kernel-matrix check-consumer": ([*TOOL, "check-consumer", engine, "--against", RELEASE], {}),
             "apidrift 0.0.2": (
                 [python, "-m", "apidrift", "--no-cache", engine],
                 {"PYTHONPATH": str(packages)},
             ),
             "willitbreak 0.1.3": (
-                [here / "tools/bin/willitbreak", "flashinfer-python", engine, "--import-name", "flashinfer"]
-                + ["--from", PIN, "--to", RELEASE, "--cache", here / "willitbreak"],
+                [
+                    *(here / "tools/bin/willitbreak", "flashinfer-python", engine),
+                    *("--import-name", "flashinfer", "--from", PIN, "--to", RELEASE),
+                    *("--cache", here / "willitbreak"),
+                ],
                 {},
             ),
         }
         for what, (command, more) in commands.items():
-            figures, told = [], ""
+            ours = command[0] == TOOL[0]
+            colds, warms, told = [], [], ""
             for number in range(ROUNDS):
-                cache = {"KERNEL_MATRIX_CACHE": str(here / f"cache-{number}")}
-                asked = {
-                    "args": [*map(str, command)],
-                    "capture_output": True,
-                    "text": True,
-                    "env": {**os.environ, **cache, **more},
-                    "check": False,
-                }
-                started = time.perf_counter()
-                done = subprocess.run(**asked)
-                figures.append(time.perf_counter() - started)
-                told = done.stdout + done.stderr
-            bound = "10 s" if command[0] == TOOL[0] else ""
-            line(f"{what}, SGLang {ENGINE} on {RELEASE}, cold", bound, figures)
-            found = sum("activation_type" in text for text in told.splitlines())
-            print(f"{'':58} lines that name the missing activation_type: {found}", flush=True)
-            if done.returncode not in (0, 1):
-                print(f"{'':58} it gave up: {told.strip().splitlines()[-1]}", flush=True)
-            if bound:
-                warm = [seconds(lambda asked=asked: subprocess.run(**asked)) for _ in range(ROUNDS)]
-                line(f"{what}, SGLang {ENGINE} on {RELEASE}, warm", "2 s", warm)
+                variables = {**os.environ, "KERNEL_MATRIX_CACHE": str(here / f"cache-{number}"), **more}
+                told, taken = answer(command, variables)
+                colds.append(taken)
+                if ours:
+                    warms.append(answer(command, variables)[1])
+            line(f"{what}, SGLang {ENGINE} on {RELEASE}, cold", "10 s" if ours else "", colds)
+            if ours:
+                line(f"{what}, SGLang {ENGINE} on {RELEASE}, warm", "2 s", warms)
+            lines = told.strip().splitlines()
+            named = sum("activation_type" in text for text in lines)
+            print(
+                f"  {named} lines name activation_type; its last line: {lines[-1] if lines else ''}",
+                flush=True,
+            )
+
+
+def answer(command: Sequence[str | Path], variables: dict[str, str]) -> tuple[str, float]:
+    """What a command prints, and how long it takes."""
+    started = time.perf_counter()
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, env=variables, check=False
+    )
+    return done.stdout + done.stderr, time.perf_counter() - started
 
 
 def main() -> None:
