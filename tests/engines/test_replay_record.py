@@ -179,8 +179,11 @@ def test_each_wrong_tensor_is_named(right, name, bend, message):
 
 
 def test_what_does_not_bind_gets_the_functions_own_words(right):
-    with pytest.raises(TypeError, match=r"trtllm_bf16_moe\(\) got an unexpected keyword argument 'gating'"):
+    with pytest.raises(
+        TypeError, match=r"trtllm_bf16_moe\(\) got an unexpected keyword argument 'gating'"
+    ) as caught:
         call(right | {"gating": 1})
+    assert caught.value.__context__ is None, "what was tried before is no part of the engine's traceback"
 
 
 def test_packed_experts_come_back_negative_weights_too():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import types
 from contextlib import contextmanager
@@ -117,9 +118,10 @@ class Recorder:
 
         @functools.wraps(live)
         def wrapped(*arguments: Any, **keywords: Any) -> Any:
-            try:
+            bound = None
+            with contextlib.suppress(TypeError):
                 bound = signature.bind(*arguments, **keywords)
-            except TypeError:
+            if bound is None:
                 return live(*arguments, **keywords)  # the function's own words for what does not bind
             passed = dict(bound.arguments)
             bound.apply_defaults()

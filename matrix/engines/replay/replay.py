@@ -339,4 +339,4 @@ def _statement(frame: traceback.FrameSummary) -> list[str]:
 
 def short(filename: str) -> str:
     """A file from its package on, without the machine's folders."""
-    return filename.rpartition("/site-packages/")[2]
+    return filename.rpartition("/site-packages/" if "/site-packages/" in filename else "/lib/")[2]
