@@ -5,6 +5,7 @@ Prints one line a figure: what, the bound, the median, and every measurement.
 
 from __future__ import annotations
 
+import functools
 import os
 import statistics
 import subprocess
@@ -23,7 +24,7 @@ from matrix.releases import window
 from matrix.releases.wheel import open_file
 from matrix.run.plan import Question, make
 from matrix.run.session import jobs
-from matrix.surface.library import Library
+from matrix.surface.library import PROJECT, Library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,15 +58,11 @@ def consumers() -> None:
         here = Path(scratch)
         installer.make_environment(f"{sys.version_info.major}.{sys.version_info.minor}", here / "tools")
         installer.install(here / "tools", OTHERS, dependencies=True)
-        library = Library()
-        with open_file(library.index.release("sglang", ENGINE).best, library.index.network) as tree:
-            wanted = [name for name in tree.members() if name.endswith((".py", "/METADATA"))]
-            for name, content in tree.read(wanted).items():
-                path = here / "engine" / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
+        engine = unpack("sglang", ENGINE, here / "engine")
+        for release in (PIN, RELEASE):  # its own download needs an interface that mirrors of the index lack
+            kept = unpack(PROJECT, release, here / "willitbreak" / f"{PROJECT}-{release}")
+            (kept / ".willitbreak-complete").touch()
         packages = next((here / "tools").glob("lib/python*/site-packages"))
-        engine = here / "engine"
         commands: dict[str, tuple[list[str | Path], dict[str, str]]] = {
             "kernel-matrix check-consumer": ([*TOOL, "check-consumer", engine, "--against", RELEASE], {}),
             "apidrift 0.0.2": (
@@ -74,7 +71,7 @@ def consumers() -> None:
             ),
             "willitbreak 0.1.3": (
                 [
-                    *(here / "tools/bin/willitbreak", "flashinfer-python", engine),
+                    *(here / "tools/bin/willitbreak", PROJECT, engine),
                     *("--import-name", "flashinfer", "--from", PIN, "--to", RELEASE),
                     *("--cache", here / "willitbreak"),
                 ],
@@ -101,13 +98,25 @@ def consumers() -> None:
             )
 
 
+def unpack(project: str, release: str, folder: Path) -> Path:
+    """Write the sources and the metadata of a release into a folder."""
+    library = Library()
+    with open_file(library.index.release(project, release).best, library.index.network) as tree:
+        wanted = [name for name in tree.members() if name.endswith((".py", "/METADATA"))]
+        for name, content in tree.read(wanted).items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    return folder
+
+
 def answer(command: Sequence[str | Path], variables: dict[str, str]) -> tuple[str, float]:
     """What a command prints, and how long it takes."""
     started = time.perf_counter()
     done = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, env=variables, check=False
     )
-    return done.stdout + done.stderr, time.perf_counter() - started
+    return done.stdout or done.stderr, time.perf_counter() - started
 
 
 def main() -> None:
@@ -140,7 +149,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for number in range(ROUNDS):
             bare.append(seconds(imports))
-            whole.append(seconds(lambda number=number: run(Path(scratch) / str(number))))
+            whole.append(seconds(functools.partial(run, Path(scratch) / str(number))))
     line(f"bare import flashinfer, {len(built)} environments, {workers} at a time", "", bare)
     line(f"kernel-matrix run, {len(plan.cells)} cells, environments reused", "", whole)
     ratios = [run / alone for run, alone in zip(whole, bare, strict=True)]
