@@ -69,6 +69,7 @@ class _Assembly(Namespace):
             self._define(thing, public=public)
             if public:
                 entry.setdefault("paths", {})[local] = qualname
+                self._note_otherwise(module, local, thing)
                 manner = self._manner(module, local) if thing.module != module else EXPLICIT
                 if manner == INCIDENTAL:
                     entry.setdefault("incidental", []).append(local)
@@ -86,6 +87,13 @@ class _Assembly(Namespace):
         condition = self._condition(module, thing) if public else None
         if condition:
             entry.setdefault("conditional", {})[local] = condition
+
+    def _note_otherwise(self, module: str, local: str, thing: Thing) -> None:
+        """Note the function that a module defines under the same name for the case that a package is missing."""
+        for kind, line, _, data, *_ in self.modules[module].record.get("names", {}).get(local, ()):
+            if kind == "f" and thing.fallback and (thing.module, thing.binding[1]) != (module, line):
+                otherwise = self.entries[module].setdefault("otherwise", {})
+                otherwise[local] = {"parameters": data["parameters"], "line": line}
 
     def _manner(self, module: str, local: str) -> int:
         """How a module has a name from elsewhere: said so, as a package's collection, or for its own code only."""
@@ -205,7 +213,13 @@ class _Assembly(Namespace):
             self._put_methods(owner, public=public)
         nature = self._enum_nature(line)
         if nature:
-            self.entries[thing.module].setdefault("enums", {})[thing.name] = self._members(thing, nature)
+            members = self._members(thing, nature)
+            self.entries[thing.module].setdefault("enums", {})[thing.name] = members
+            computed = {
+                name: text for name, _, text, _ in data["fields"] if name in members and members[name] is None
+            }
+            if computed:
+                entry["texts"] = computed
             entry["lines"] = {
                 name: at for name, _, text, at in data["fields"] if text and not name.startswith("_")
             }
@@ -215,6 +229,15 @@ class _Assembly(Namespace):
             rows = [[name, "POSITIONAL_OR_KEYWORD", text] for name, note, text, _ in data["fields"] if note]
             rows.insert(0, ["cls", "POSITIONAL_OR_KEYWORD", None])
             self._put_made(thing, "__new__", rows, methods, public=public)
+        for name, binding in data["members"].items():
+            if binding[0] == "c":
+                inner = Thing(
+                    kind="c",
+                    module=thing.module,
+                    name=f"{thing.name}.{name}",
+                    binding=["c", binding[1], None, binding[2]],
+                )
+                self._put_class(inner, public=public and not name.startswith("_"))
 
     def _method_alias(self, owner: Thing, text: str, depth: int = 0) -> str | None:
         """The method that `other = method` or `other = staticmethod(Class.method)` in a class body stands for."""

@@ -38,12 +38,15 @@ class Surface:
       shortest public path that is meant as one.
     - `classes`: qualname to `{"bases", "methods": {name: QUALNAME, or null for a property}, "attributes",
       "decorators", "path", "line"}`, methods inherited from the release's own classes included; for an enum also
-      `lines`, the line of each member.
+      `lines`, the line of each member, and `texts`, what is written for those whose value is null. A class within
+      a class is there as `Outer.Inner`.
     - `enums`: qualname to member values; null where only running the code would tell.
     - `values`: other public names, `{"text", "line"}`, or `{"from"}` with the path that it was imported from.
     - `paths`: each public name of the module to the QUALNAME of the function or class that it stands for.
     - `incidental`: those of the paths that the module has only because its own code uses them.
     - `conditional`: public names that are not always there with their module: `{"needs", "when", "file", "line"}`.
+    - `otherwise`: public functions that the module defines a second time, for the case that a package is missing:
+      `{"parameters", "line"}`.
     - `private`: (behind `Surface.private`) `functions`, `classes` and `paths` again, for what has no public path.
 
     Args:
@@ -107,9 +110,23 @@ class Surface:
             return found
         holder = self.cls(found)
         method: str | None = (holder or {}).get("methods", {}).get(rest)
-        if method is None and self.function(f"{found}.{rest}"):
+        if method is None and (self.function(f"{found}.{rest}") or self.cls(f"{found}.{rest}")):
             method = f"{found}.{rest}"
         return method
+
+    def lineage(self, qualname: str) -> tuple[list[str], list[str]]:
+        """A class and its bases inside the release by QUALNAME, nearest first; and its bases outside, as written."""
+        inside, outside = [qualname], []
+        for owner in inside:
+            module = owner.partition(":")[0]
+            for base in (self.cls(owner) or {}).get("bases", ()):
+                name = base.partition("[")[0]
+                found = self.qualname(f"{module}.{name}")
+                if found is None or self.cls(found) is None:
+                    outside.append(name)
+                elif found not in inside:
+                    inside.append(found)
+        return inside, outside
 
     def named(self, name: str) -> list[str]:
         """QUALNAMEs of public functions and classes of that name, wherever they are defined."""

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from matrix.surface.values import Unknown, evaluate, functional_enum
+from matrix.surface.values import Unknown, evaluate, functional_enum, lambda_function
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -183,6 +183,9 @@ class Namespace:
         made = functional_enum(text, binding[1])
         if made:
             return Thing(kind="c", module=module, name=name, binding=["c", *binding[1:3], made])
+        written = lambda_function(text)
+        if written:
+            return Thing(kind="f", module=module, name=name, binding=["f", *binding[1:3], written])
         return Thing(kind="v", module=module, name=name, binding=binding)
 
     def _imported(

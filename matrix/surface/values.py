@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Unknown", "enum_members", "evaluate", "functional_enum", "is_literal"]
+__all__ = ["Unknown", "enum_members", "evaluate", "functional_enum", "is_literal", "lambda_function"]
 
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -132,6 +132,33 @@ def functional_enum(text: str, line: int) -> dict[str, Any] | None:
     values = pairs if isinstance(names, dict) else ((name, number) for number, name in pairs)
     fields = [[str(name), None, repr(value), line] for name, value in values]
     return {"bases": [head], "decorators": [], "members": {}, "fields": fields}
+
+
+def lambda_function(text: str) -> dict[str, Any] | None:
+    """The function that `lambda a, *, b=1: ...` makes, as a function's record; nothing for other expressions."""
+    if not text.startswith("lambda"):
+        return None
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None
+    if not isinstance(tree, ast.Lambda):
+        return None
+    shape = tree.args
+    rows = [["POSITIONAL_ONLY", one] for one in shape.posonlyargs]
+    rows += [["POSITIONAL_OR_KEYWORD", one] for one in shape.args]
+    defaults: list[ast.expr | None] = [*[None] * (len(rows) - len(shape.defaults)), *shape.defaults]
+    rows += [["VAR_POSITIONAL", shape.vararg]] if shape.vararg else []
+    defaults += [None] if shape.vararg else []
+    rows += [["KEYWORD_ONLY", one] for one in shape.kwonlyargs]
+    defaults += shape.kw_defaults
+    rows += [["VAR_KEYWORD", shape.kwarg]] if shape.kwarg else []
+    defaults += [None] if shape.kwarg else []
+    parameters = [
+        [one.arg, kind, default and ast.unparse(default)]
+        for (kind, one), default in zip(rows, defaults, strict=True)
+    ]
+    return {"parameters": parameters, "annotations": {}, "returns": None, "decorators": []}
 
 
 def _member(name: str, text: str, kind: str, before: dict[str, Any], lookup: Callable[[str], Any]) -> Any:
