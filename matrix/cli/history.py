@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the history."""
     from packaging.version import InvalidVersion, Version
 
-    from matrix.cli.surface import library
+    from matrix.cli.surface import check_alike, check_symbol, library
     from matrix.errors import InputError
     from matrix.surface.history import history
 
@@ -51,8 +51,17 @@ def run(arguments: argparse.Namespace) -> int:
         oldest = Version(arguments.since)
     except InvalidVersion as error:
         raise InputError(f"--since: {error}.", "Give a version, such as 0.6.0.") from error
-    versions = [one for one in books.published(pre=arguments.pre) if Version(one) >= oldest]
-    found = history(books.many([*versions, *arguments.more]), arguments.symbol)
+    published = books.published(pre=arguments.pre)
+    versions = [one for one in published if Version(one) >= oldest]
+    if not versions and not arguments.more:
+        raise InputError(
+            f"there is no release since {oldest}.",
+            f"The newest is {published[-1]}{'' if arguments.pre else '; --pre takes in pre-releases'}.",
+        )
+    surfaces = books.many([*versions, *arguments.more])
+    check_alike(surfaces)
+    check_symbol(arguments.symbol, surfaces)
+    found = history(surfaces, arguments.symbol)
     if arguments.json:
         options.print_json(found.to_json())
     else:

@@ -180,7 +180,6 @@ class Index:
                 listed = self._page(f"{index.rstrip('/')}/{name}/", name)
             except NetworkError as error:
                 problems.append(error)
-                LOG.warning("%s", error.what)
                 continue
             for file in listed:
                 found.setdefault(file.filename, file)
@@ -194,6 +193,8 @@ class Index:
                 f"no package index and no folder of wheels knows '{name}'.",
                 "Check the spelling, and the index settings of pip or uv.",
             )
+        for problem in problems:
+            LOG.warning("%s It is passed over.", problem.what)
         return sorted(found.values(), key=lambda file: (Version(file.version), file.filename))
 
     def _page(self, url: str, name: str) -> list[File]:
@@ -234,7 +235,7 @@ def published(
 def _load(data: bytes | None) -> tuple[float, list[File]] | None:
     try:
         when, rows = json.loads(data or b"")
-        return when, [File(**row) for row in rows]
+        return float(when), [File(**row) for row in rows]
     except (ValueError, TypeError):
         return None
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-__all__ = ["Answer", "Network"]
+__all__ = ["Answer", "Network", "is_local"]
 
 TRIES = 4
 LOG = logging.getLogger(__name__)
@@ -72,8 +72,7 @@ class Network:
         Raises:
             NetworkError: offline, unreachable, or the body was cut short every time.
         """
-        scheme = urlsplit(url).scheme
-        if scheme in ("", "file"):
+        if is_local(url):
             return _local(url, span)
         if self.settings.offline:
             raise NetworkError(
@@ -173,6 +172,11 @@ class Network:
         return request
 
 
+def is_local(url: str) -> bool:
+    """Whether a URL is a path or a `file:` one."""
+    return urlsplit(url).scheme in ("", "file")
+
+
 def _close(clients: dict[bool, httpx.Client]) -> None:
     for client in clients.values():
         client.close()
@@ -181,8 +185,7 @@ def _close(clients: dict[bool, httpx.Client]) -> None:
 
 def _local(url: str, span: tuple[int, int] | None) -> Answer:
     path = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else Path(url)
-    if path.is_dir():
-        path = path / "index.html"
+    path = (path / "index.html" if path.is_dir() else path).absolute()
     try:
         size = path.stat().st_size
         with path.open("rb") as file:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import csv
+import gzip
 import io
 import os
 import tarfile
@@ -27,11 +29,12 @@ __all__ = ["Folder", "Member", "Sdist", "Tree"]
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """One file of a tree: its size in bytes and, where it is known without reading, its sha256."""
+    """One file of a tree: its size in bytes and, where they are known without reading it, its sha256 and CRC-32."""
 
     name: str
     size: int
     sha256: str | None = None
+    crc: int | None = None
 
 
 class Tree(ABC):
@@ -69,12 +72,12 @@ class Tree(ABC):
                 raise unknown("member", name, known, self.label)
         return wanted
 
-    def _check(self, name: str, data: bytes) -> bytes:
-        member = self.members()[name]
-        if len(data) != member.size or (member.sha256 and sha256(data).hexdigest() != member.sha256):
+    def _check(self, name: str, data: bytes, digest: str | None) -> bytes:
+        if len(data) != self.members()[name].size or (digest and digest_of(data) != digest):
             raise NetworkError(
                 f"{self.label}: {name} is not what the package's RECORD says of it.",
-                "The file is damaged or was changed; remove it from the cache or folder it came from.",
+                "It was damaged, or edited after it was built: build it again, or name a folder of its sources;"
+                " a file in a cache may be removed.",
             )
         return data
 
@@ -96,7 +99,7 @@ class Sdist(Tree):
         body = _read_whole(url, size, sha256, network or Network())
         self._contents: dict[str, bytes] = {}
         try:
-            with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
+            with tarfile.open(fileobj=io.BytesIO(gzip.decompress(body)), mode="r:") as archive:
                 for entry in archive:
                     file = archive.extractfile(entry) if entry.isfile() else None
                     if file:
@@ -124,12 +127,15 @@ class Folder(Tree):
 
     Args:
         path: the folder that holds the packages.
-        record: whether its RECORD's digests are to be believed and checked, as for a package manager's cache.
+        record: whether contents are checked against its RECORD, as for a package manager's cache.
+        only: the one package in it that is read; all where left out.
     """
 
-    def __init__(self, path: Path, *, record: bool = False) -> None:
-        self.label = str(path)
+    def __init__(self, path: Path, *, record: bool = False, only: str = "") -> None:
+        self.label = str(path / only)
         self.path = path
+        self.only = only
+        self._digests: dict[str, str] = {}
         self._members: dict[str, Member] | None = None
         self._record = record
 
@@ -137,25 +143,27 @@ class Folder(Tree):
         """Every file below the folder that is not hidden."""
         if self._members is None:
             found: dict[str, Member] = {}
-            for folder, folders, files in os.walk(self.path):
+            for folder, folders, files in os.walk(self.path / self.only):
                 folders[:] = sorted(
                     name for name in folders if not name.startswith(".") and name != "__pycache__"
                 )
                 for file in sorted(files):
                     whole = Path(folder, file)
                     name = whole.relative_to(self.path).as_posix()
-                    found[name] = Member(name=name, size=whole.stat().st_size)
+                    if whole.is_file():
+                        found[name] = Member(name=name, size=whole.stat().st_size)
             record = next((name for name in found if is_record(name)), None) if self._record else None
-            digests = record_digests((self.path / record).read_bytes()) if record else {}
-            self._members = {
-                name: Member(name=name, size=member.size, sha256=digests.get(name))
-                for name, member in found.items()
-            }
+            if record:
+                self._digests = record_digests((self.path / record).read_bytes(), self.label)
+            self._members = found
         return self._members
 
     def read(self, names: Iterable[str]) -> dict[str, bytes]:
         """The contents of some files."""
-        return {name: self._check(name, (self.path / name).read_bytes()) for name in self._known(names)}
+        return {
+            name: self._check(name, (self.path / name).read_bytes(), self._digests.get(name))
+            for name in self._known(names)
+        }
 
 
 def _read_whole(url: str, size: int | None, digest: str | None, network: Network) -> bytes:
@@ -182,11 +190,18 @@ def is_record(name: str) -> bool:
     return bool(slash) and file == "RECORD" and folder.endswith(".dist-info")
 
 
-def record_digests(record: bytes) -> dict[str, str]:
-    """Hexadecimal sha256 by member, from a RECORD's base64 without padding."""
-    rows = csv.reader(io.StringIO(record.decode("utf-8")))
-    return {
-        row[0]: base64.urlsafe_b64decode(row[1][len("sha256=") :] + "=").hex()
-        for row in rows
-        if len(row) > 1 and row[1].startswith("sha256=")
-    }
+def record_digests(record: bytes, label: str) -> dict[str, str]:
+    """Hexadecimal sha256 by member, from a RECORD's base64 without padding.
+
+    Raises:
+        NetworkError: it is no RECORD.
+    """
+    try:
+        rows = csv.reader(io.StringIO(record.decode("utf-8")))
+        return {
+            row[0]: base64.urlsafe_b64decode(row[1][len("sha256=") :] + "=").hex()
+            for row in rows
+            if len(row) > 1 and row[1].startswith("sha256=")
+        }
+    except (UnicodeDecodeError, csv.Error, binascii.Error) as error:
+        raise NetworkError(f"{label}: its RECORD cannot be read: {error}.", "Build it again.") from error

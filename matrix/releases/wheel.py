@@ -3,12 +3,17 @@
 A wheel on an index is read by range requests: its central directory first, then the members asked for,
 neighbours together. Sizes and CRC are checked for every member, the wheel's own RECORD digest where it gives
 one, and the index's sha256 wherever a whole file was read.
+
+RECORD tells what a member holds without reading it only for a wheel on a server, whose members are named there
+with their CRC too; a file on this machine may have been changed since, and what is asked of it is read.
 """
 
 from __future__ import annotations
 
 import io
+import lzma
 import os
+import struct
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +21,7 @@ from hashlib import sha224
 from typing import TYPE_CHECKING
 
 from matrix.errors import InputError, NetworkError
-from matrix.releases.net import Network
+from matrix.releases.net import Network, is_local
 from matrix.releases.tree import Folder, Member, Sdist, Tree, digest_of, is_record, record_digests
 
 if TYPE_CHECKING:
@@ -34,6 +39,19 @@ TAIL_BYTES = (1 << 16, 1 << 21)
 GAP_BYTES = 1 << 14  # reading this much for nothing costs less than one more request
 SPAN_BYTES = 1 << 22
 CONNECTIONS = 6
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    RuntimeError,
+    LookupError,
+)
+"""What `zipfile` raises over flipped bytes: in data, in sizes and offsets, in flags and methods, in names."""
+PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
 class Wheel(Tree):
@@ -43,46 +61,60 @@ class Wheel(Tree):
         url: where the wheel is; a local path too.
         size: the size that the index gives, in bytes; another one is refused.
         sha256: the digest that the index gives; checked wherever the whole file was read.
+        settled: whether RECORD stands for what is not read; as for a wheel on a server where left out.
         network: what to read it with.
     """
 
     def __init__(
-        self, url: str, *, size: int | None = None, sha256: str | None = None, network: Network | None = None
+        self,
+        url: str,
+        *,
+        size: int | None = None,
+        sha256: str | None = None,
+        settled: bool | None = None,
+        network: Network | None = None,
     ) -> None:
         self.label = url.rpartition("/")[2]
         self._file = _Ranges(url, size, sha256, network or Network())
         try:
             self._zip = zipfile.ZipFile(self._file)
-        except (zipfile.BadZipFile, OSError) as error:
+        except DAMAGED as error:
             raise NetworkError(
                 f"{self.label} is not a whole wheel: {error}.", "Remove the file, or try again later."
             ) from error
+        self._settled = not is_local(url) if settled is None else settled
+        self._digests: dict[str, str] = {}
         self._infos = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}
         offsets = sorted(info.header_offset for info in self._zip.infolist())
         self._ends = dict(zip(offsets, [*offsets[1:], self._zip.start_dir], strict=True))
         self._members: dict[str, Member] | None = None
 
     def members(self) -> Mapping[str, Member]:
-        """Every file of the wheel; digests from its RECORD."""
+        """Every file of the wheel; digests from its RECORD where that stands for them."""
         if self._members is None:
             record = next((name for name in self._infos if is_record(name)), None)
-            digests = record_digests(self._load([record])[record]) if record else {}
+            if record:
+                self._digests = record_digests(self._load([record])[record], self.label)
+            told = self._digests if self._settled else {}
             self._members = {
-                name: Member(name=name, size=info.file_size, sha256=digests.get(name))
+                name: Member(name=name, size=info.file_size, sha256=told.get(name), crc=info.CRC)
                 for name, info in self._infos.items()
             }
         return self._members
 
     def read(self, names: Iterable[str]) -> dict[str, bytes]:
         """The contents of some members; neighbours are read together, over several connections."""
-        return {name: self._check(name, data) for name, data in self._load(self._known(names)).items()}
+        return {
+            name: self._check(name, data, self._digests.get(name))
+            for name, data in self._load(self._known(names)).items()
+        }
 
     def _load(self, names: list[str]) -> dict[str, bytes]:
         infos = [self._infos[name] for name in names]
         self._file.prefetch([(info.header_offset, self._ends[info.header_offset]) for info in infos])
         try:
             return {info.filename: self._zip.read(info) for info in infos}
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except DAMAGED as error:
             raise NetworkError(
                 f"{self.label} is damaged: {error}.", "Remove the file, or try again later."
             ) from error
@@ -208,17 +240,19 @@ def open_file(file: File, network: Network | None = None) -> Tree:
     if unpacked:
         return Folder(unpacked, record=True)
     kept = _in_pip_cache(file, network.settings.pip_cache)
-    return Wheel(str(kept or file.url), size=file.size, sha256=file.sha256, network=network)
+    if kept:
+        return Wheel(str(kept), size=file.size, sha256=file.sha256, settled=True, network=network)
+    return Wheel(file.url, size=file.size, sha256=file.sha256, network=network)
 
 
 def open_path(path: Path, network: Network | None = None) -> Tree:
-    """Open a wheel file, an sdist, or a folder that holds packages.
+    """Open a wheel file, an sdist, or a folder: one that holds packages, or a package itself.
 
     Raises:
-        InputError: there is nothing there, or it is something else.
+        InputError: there is nothing there, or it is something else, or a part of a package.
     """
     if path.is_dir():
-        return Folder(path)
+        return _open_folder(path)
     if not path.is_file():
         raise InputError(
             f"{path} is not there.", "Give a release, a wheel file, an sdist or a folder of sources."
@@ -230,6 +264,23 @@ def open_path(path: Path, network: Network | None = None) -> Tree:
     raise InputError(
         f"{path} is neither a wheel nor an sdist.", "Give a .whl, a .tar.gz or a folder of sources."
     )
+
+
+def _open_folder(path: Path) -> Folder:
+    whole = path.resolve() if path.name in {"", ".."} else path.absolute()
+    if not _is_package(whole):
+        return Folder(path)
+    if _is_package(whole.parent):
+        raise InputError(
+            f"{path} is a part of the package {whole.parent}.",
+            "Name the folder of the whole package, or the one that holds it.",
+        )
+    return Folder(whole.parent, only=whole.name)
+
+
+def _is_package(folder: Path) -> bool:
+    """Whether a folder is a package, and not a project whose top happens to hold an `__init__.py`."""
+    return (folder / "__init__.py").is_file() and not any((folder / name).exists() for name in PROJECT_FILES)
 
 
 def _in_pip_cache(file: File, cache: Path | None) -> Path | None:

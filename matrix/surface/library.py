@@ -6,6 +6,7 @@ import gc
 import json
 import mmap
 import os
+import re
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+from zlib import crc32
 
-from matrix.errors import InputError
+from matrix.errors import InputError, KernelMatrixError
 from matrix.releases.store import Store
 from matrix.surface import model
 from matrix.surface.version import READER
@@ -42,11 +45,21 @@ ALONE_BYTES = 3 << 19  # a second process takes longer to start than this takes 
 
 @dataclass(frozen=True, kw_only=True)
 class _Source:
-    """One Python file of a release: its module, its place and what tells its content."""
+    """One Python file of a release: its module, its place and the key of its content."""
 
     module: str
     file: str
-    digest: str
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Opened:
+    """A release whose files are known: the key to keep its surface under, and the local file it came from."""
+
+    label: str
+    key: str | None
+    origin: str | None
+    sources: list[_Source]
 
 
 class Library:
@@ -109,7 +122,9 @@ class Library:
 
     def _named(self, release: str) -> tuple[str, str]:
         project, equals, version = release.partition("==")
-        return (project.strip(), version.strip()) if equals else (self.project, release.strip())
+        if not equals:
+            return self.project, release.strip()
+        return re.sub(r"[-_.]+", "-", project.strip()).lower(), version.strip()
 
     def _key(self, project: str, version: str) -> str:
         return f"{model.SCHEMA}.{READER}/{project}/{version}.jsonl"
@@ -117,29 +132,52 @@ class Library:
     def _kept(self, project: str, version: str) -> Surface | None:
         if "/" in version or "/" in project:
             return None
+        key = self._key(project, version)
         try:
-            with self.store.path("surfaces", self._key(project, version)).open("rb") as file:
-                return model.load(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        except (OSError, ValueError):
+            checksum, origin = json.loads(self.store.read("surfaces", _note_key(key)) or b"")
+            with self.store.path("surfaces", key).open("rb") as file:
+                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError, TypeError):
             return None
+        if crc32(data) != checksum or (origin and _stamp(origin[0]) not in (None, origin)):
+            return None
+        return model.load(data)
 
-    def _open(self, release: str) -> tuple[str, str | None, Tree]:
-        """A release's label, the key to keep it under, and its files."""
+    def _keep(self, key: str, data: bytes, origin: str | None) -> None:
+        """Keep a surface, and beside it what shows that the file is whole and its wheel is the same still."""
+        self.store.write("surfaces", key, data)
+        note = json.dumps([crc32(data), _stamp(origin) if origin else None])
+        self.store.write("surfaces", _note_key(key), note.encode())
+
+    def _open(self, release: str) -> tuple[str, str | None, str | None, Tree]:
+        """A release's label, the key to keep it under, where it lies on this machine, and its files."""
+        from matrix.releases.net import is_local
         from matrix.releases.wheel import open_file, open_path
 
         if _is_path(release):
             path = Path(release).expanduser()
-            return path.name or str(path.resolve().name), None, open_path(path)
+            return path.name or path.resolve().name, None, None, open_path(path)
         project, version = self._named(release)
-        published = self.index.release(project, version)
-        tree = open_file(published.best, self.index.network)
-        return published.version, self._key(project, published.version), tree
+        try:
+            published = self.index.release(project, version)
+        except KernelMatrixError as error:
+            if not Path(release).exists():
+                raise
+            raise InputError(
+                error.what, f"Write ./{release} to read what lies here under that name."
+            ) from error
+        file = published.best
+        label = published.version if project == self.project else f"{project}=={published.version}"
+        key = self._key(project, published.version)
+        origin = unquote(urlsplit(file.url).path) if file.url.startswith("file:") else file.url
+        tree = open_file(file, self.index.network)
+        return label, key, origin if is_local(file.url) else None, tree
 
-    def _read(self, releases: list[str]) -> list[Surface]:
+    def _read(self, releases: list[str], *, again: bool = False) -> list[Surface]:
         with _Workers(self.store.folder) as workers:
-            waiting: list[tuple[str, str | None, list[_Source]]] = []
+            waiting: list[_Opened] = []
             for number, release in enumerate(releases, 1):
-                label, key, tree = self._open(release)
+                label, key, origin, tree = self._open(release)
                 with tree:
                     sources = self._take(tree, workers)
                 if not sources:
@@ -148,17 +186,24 @@ class Library:
                         "Name a wheel, an sdist, or the folder that holds the package.",
                     )
                 self.report(f"{number}/{len(releases)} {label}: {len(sources)} modules")
-                waiting.append((label, key, sources))
+                waiting.append(_Opened(label=label, key=key, origin=origin, sources=sources))
             workers.wait(self.report)
-            made = workers.assemble([(label, sources) for label, _, sources in waiting], self.report)
+            made = workers.assemble([(one.label, one.sources) for one in waiting], self.report)
+        torn = [release for release, data in zip(releases, made, strict=True) if data is None]
+        if torn and again:
+            raise InputError(
+                f"{self.store.folder} does not give back what is written to it.",
+                "Check the disk, or name another folder with KERNEL_MATRIX_CACHE.",
+            )
+        healed = dict(zip(torn, self._read(torn, again=True), strict=True)) if torn else {}
         surfaces = []
-        for (label, key, _), data in zip(waiting, made, strict=True):
-            if key:
-                self.store.write("surfaces", key, data)
-            surface = model.load(data)
+        for release, one, data in zip(releases, waiting, made, strict=True):
+            if data and one.key:
+                self._keep(one.key, data, one.origin)
+            surface = model.load(data) if data else healed[release]
             if surface is None:
                 raise InputError(
-                    f"the surface of {label} could not be put together.", "Remove the cache folder."
+                    f"the surface of {one.label} could not be put together.", "Remove the cache folder."
                 )
             surfaces.append(surface)
         return surfaces
@@ -167,24 +212,28 @@ class Library:
         """The modules of a tree; contents without a record are read and handed to the workers."""
         members = tree.members()
         files = python_files(members)
-        unknown = {
-            file
+        keys = {
+            file: f"{member.sha256}.{member.crc:08x}"
             for file in files
-            if not (digest := members[file].sha256) or not (workers.has(digest) or self._has_record(digest))
+            if (member := members[file]).sha256 and member.crc is not None
         }
-        contents = tree.read(unknown)
-        digests = {file: members[file].sha256 or sha256(contents[file]).hexdigest() for file in files}
+        contents = tree.read(
+            file for file in files if file not in keys or not self._is_known(keys[file], workers)
+        )
+        keys |= {
+            file: f"{sha256(content).hexdigest()}.{crc32(content):08x}" for file, content in contents.items()
+        }
         workers.parse(
             {
-                digests[file]: content
+                keys[file]: content
                 for file, content in contents.items()
-                if not workers.has(digests[file]) and not self._has_record(digests[file])
+                if not self._is_known(keys[file], workers)
             }
         )
-        return [_Source(module=module, file=file, digest=digests[file]) for file, module in files.items()]
+        return [_Source(module=module, file=file, content=keys[file]) for file, module in files.items()]
 
-    def _has_record(self, digest: str) -> bool:
-        return self.store.path("records", _record_key(digest)).exists()
+    def _is_known(self, content: str, workers: _Workers) -> bool:
+        return workers.has(content) or self.store.path("records", _record_key(content)).exists()
 
 
 class _Workers:
@@ -204,8 +253,8 @@ class _Workers:
         if self.pool:
             self.pool.shutdown(cancel_futures=True)
 
-    def has(self, digest: str) -> bool:
-        return digest in self.known
+    def has(self, content: str) -> bool:
+        return content in self.known
 
     def parse(self, contents: dict[str, bytes]) -> None:
         self.known.update(contents)
@@ -226,12 +275,12 @@ class _Workers:
 
     def assemble(
         self, releases: list[tuple[str, list[_Source]]], report: Callable[[str], None]
-    ) -> list[bytes]:
-        """The files of surfaces, in the order of the releases."""
+    ) -> list[bytes | None]:
+        """The files of surfaces, in the order of the releases; nothing where records of one were torn."""
         if len(releases) <= FEW_RELEASES:
             return [_assemble_from(self.folder, label, sources) for label, sources in releases]
         labels, sources = zip(*releases, strict=True)
-        found = []
+        found: list[bytes | None] = []
         for data in self._start().map(_assemble_from, [self.folder] * len(releases), labels, sources):
             found.append(data)
             if len(found) % REPORT_EVERY == 0:
@@ -249,8 +298,8 @@ class _Workers:
         pool = self._start()
         part: dict[str, bytes] = {}
         size = 0
-        for digest, content in self.held.items():
-            part[digest] = content
+        for key, content in self.held.items():
+            part[key] = content
             size += len(content)
             if size > CHUNK_BYTES:
                 self.futures.append(pool.submit(_parse_into, self.folder, part))
@@ -266,9 +315,9 @@ def _parse_into(folder: Path, contents: dict[str, bytes]) -> None:
 
     store = Store(folder)
     with _no_collecting():
-        for digest, content in contents.items():
-            record = json.dumps(parse(content), separators=(",", ":"))
-            store.write("records", _record_key(digest), record.encode())
+        for key, content in contents.items():
+            record = json.dumps(parse(content), separators=(",", ":")).encode()
+            store.write("records", _record_key(key), b"%08x\n%b" % (crc32(record), record))
 
 
 @contextmanager
@@ -284,32 +333,47 @@ def _no_collecting() -> Iterator[None]:
         gc.collect()
 
 
-def _assemble_from(folder: Path, release: str, sources: list[_Source]) -> bytes:
-    """Put a release together from kept records."""
+def _assemble_from(folder: Path, release: str, sources: list[_Source]) -> bytes | None:
+    """Put a release together from kept records; nothing where some were torn, which are removed."""
     from matrix.surface.assemble import assemble
     from matrix.surface.namespace import Module
 
     store = Store(folder)
     with _no_collecting():
+        records = [_record(store, source.content) for source in sources]
         modules = [
-            Module(name=source.module, file=source.file, record=_record(store, source.digest))
-            for source in sources
+            Module(name=source.module, file=source.file, record=record)
+            for source, record in zip(sources, records, strict=True)
+            if record is not None
         ]
-        return model.dump(assemble(release, modules))
+        return model.dump(assemble(release, modules)) if len(modules) == len(sources) else None
 
 
-def _record(store: Store, digest: str) -> dict[str, Any]:
-    data = store.read("records", _record_key(digest))
-    try:
-        record: dict[str, Any] = json.loads(data or b"")
-    except ValueError as error:
-        store.path("records", _record_key(digest)).unlink(missing_ok=True)
-        raise InputError("the cache holds a torn file, which was removed.", "Run again.") from error
+def _record(store: Store, content: str) -> dict[str, Any] | None:
+    """The record of a content, or nothing where the file is not the one that was written; that one is removed."""
+    checksum, _, body = (store.read("records", _record_key(content)) or b"").partition(b"\n")
+    if checksum != b"%08x" % crc32(body):
+        store.path("records", _record_key(content)).unlink(missing_ok=True)
+        return None
+    record: dict[str, Any] = json.loads(body)
     return record
 
 
-def _record_key(digest: str) -> str:
-    return f"{READER}/{digest[:2]}/{digest}.json"
+def _record_key(content: str) -> str:
+    return f"{READER}/{content[:2]}/{content}.json"
+
+
+def _note_key(key: str) -> str:
+    return f"{key}.note"
+
+
+def _stamp(path: str) -> list[str | int] | None:
+    """What tells a file from one that was put in its place."""
+    try:
+        told = Path(path).stat()
+    except OSError:
+        return None
+    return [path, told.st_size, told.st_mtime_ns]
 
 
 def _is_path(release: str) -> bool:

@@ -96,7 +96,7 @@ class LocalIndex:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self.server.index = self
         self.url = f"http://127.0.0.1:{self.server.server_port}/simple"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def page(self, path):
         name = path.strip("/").rpartition("/")[2]

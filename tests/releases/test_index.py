@@ -86,11 +86,27 @@ def test_index_that_went_away_leaves_the_kept_listing(local_index, network, stor
     assert "Using the listing of" in caplog.text
 
 
-def test_torn_listing_is_ignored(local_index, network, store):
+def test_an_error_is_said_once_and_an_index_that_is_passed_over_too(local_index, network, store, caplog):
+    local_index.failures = 99
+    with pytest.raises(NetworkError, match="answered 503"):
+        Index(network, store).files("some-kernels")
+    assert not [one for one in caplog.records if one.levelname == "WARNING"]
+    local_index.failures = 4
+    both = Network(replace(network.settings, indexes=(f"{local_index.url}/../broken", local_index.url)))
+    assert len(listed(Index(both, store))) == 1
+    assert [one.message.rpartition(". ")[2] for one in caplog.records if one.levelname == "WARNING"] == [
+        "It is passed over."
+    ]
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda data: data[:-20], lambda _: b"\xff\xfe\xff", lambda _: b'["x", []]']
+)
+def test_torn_listing_is_ignored(local_index, network, store, spoil):
     index = Index(network, store)
     index.files("some-kernels")
     kept = next((store.folder / "listings").rglob("*.json"))
-    kept.write_bytes(kept.read_bytes()[:-20])
+    kept.write_bytes(spoil(kept.read_bytes()))
     assert len(listed(Index(network, store))) == 1
 
 

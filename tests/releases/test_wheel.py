@@ -4,6 +4,7 @@ import io
 import tarfile
 from dataclasses import replace
 from hashlib import sha224
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +112,85 @@ def test_record_digest_is_checked_beyond_the_crc(local_index, network, wheel_in,
         open_path(path).read([CORE])
 
 
+def test_a_local_wheel_is_told_by_what_it_holds_and_not_by_its_record(file, network, wheel_in, tmp_path):
+    assert open_file(file, network).members()[CORE].sha256
+    path = wheel_in(tmp_path)
+    for url in (str(path), path.as_uri()):
+        assert not any(member.sha256 for member in Wheel(url).members().values())
+
+
+def test_paths_from_where_one_stands(wheel_in, tmp_path, monkeypatch):
+    path = wheel_in(tmp_path)
+    pack(tmp_path / "some_kernels-0.1.tar.gz", b"x = 1\n")
+    monkeypatch.chdir(tmp_path)
+    assert open_path(Path(path.name)).read([CORE])
+    assert Wheel(f"./{path.name}").read([CORE])
+    assert open_path(Path("some_kernels-0.1.tar.gz")).members()
+
+
+def test_no_flipped_byte_of_a_local_file_goes_unseen(wheel_in, tmp_path):
+    """Either one error, or what was in the file before."""
+    import random
+
+    files = {f"some_kernels/part{n}.py": f"def f{n}(a): ...\n".encode() * 20 for n in range(8)}
+    wheel = wheel_in(tmp_path, "9.0", files)
+    sdist = pack(tmp_path / "some_kernels-9.0.tar.gz", b"def f(a): ...\n" * 50)
+    chance = random.Random(1)
+    for path in (wheel, sdist):
+        whole = path.read_bytes()
+        contents = sources(path)
+        refused = 0
+        places = [chance.randrange(len(whole)) for _ in range(150)]
+        for at in [*places, *range(len(whole) - 700, len(whole), 2)] if path == wheel else places:
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ (1 << chance.randrange(8))]) + whole[at + 1 :])
+            try:
+                assert set(sources(path).items()) <= set(contents.items())
+            except NetworkError:
+                refused += 1
+        assert refused > 20
+
+
+def sources(path):
+    tree = open_path(path)
+    return tree.read([name for name in tree.members() if name.endswith(".py")])
+
+
+def pack(path, source):
+    with tarfile.open(path, "w:gz") as archive:
+        info = tarfile.TarInfo(f"{path.name.removesuffix('.tar.gz')}/some_kernels/__init__.py")
+        info.size = len(source)
+        archive.addfile(info, io.BytesIO(source))
+    return path
+
+
+def test_record_that_cannot_be_read(tmp_path):
+    import zipfile
+
+    path = tmp_path / "some_kernels-1.0-py3-none-any.whl"
+    for record in (b"\xff\xfe", b"a.py,sha256=x,1"):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.py", "x = 1")
+            archive.writestr("some_kernels-1.0.dist-info/RECORD", record)
+        with pytest.raises(NetworkError, match="RECORD cannot be read"):
+            open_path(path).members()
+
+
+def test_folder_that_is_the_package_itself(tmp_path, monkeypatch):
+    package = tmp_path / "checkout" / "some_kernels"
+    (package / "part").mkdir(parents=True)
+    for file in (package / "__init__.py", package / "part" / "__init__.py", tmp_path / "checkout" / "x.py"):
+        file.write_text("x = 1\n")
+    wanted = {"some_kernels/__init__.py", "some_kernels/part/__init__.py"}
+    assert set(open_path(package).members()) == wanted
+    monkeypatch.chdir(package)
+    assert set(open_path(Path()).members()) == wanted
+    with pytest.raises(InputError, match="part of the package"):
+        open_path(package / "part")
+    assert set(open_path(package.parent).members()) == {*wanted, "x.py"}
+    (package / "pyproject.toml").write_text("")
+    assert set(open_path(package).members()) == {"__init__.py", "part/__init__.py", "pyproject.toml"}
+
+
 def test_size_that_the_index_does_not_give_is_refused(file, network):
     with pytest.raises(NetworkError, match="the index says"):
         Wheel(file.url, size=file.size + 1, network=network)
@@ -164,11 +244,7 @@ def test_uv_cache_is_used_only_where_the_digest_holds(file, network, tmp_path):
 
 
 def test_sdist_is_read_whole_and_checked(tmp_path):
-    path = tmp_path / "some_kernels-0.1.tar.gz"
-    with tarfile.open(path, "w:gz") as archive:
-        info = tarfile.TarInfo("some_kernels-0.1/some_kernels/__init__.py")
-        info.size = 6
-        archive.addfile(info, io.BytesIO(b"x = 1\n"))
+    path = pack(tmp_path / "some_kernels-0.1.tar.gz", b"x = 1\n")
     assert Sdist(str(path)).read(["some_kernels/__init__.py"]) == {"some_kernels/__init__.py": b"x = 1\n"}
     with pytest.raises(NetworkError, match="size or sha256"):
         Sdist(str(path), sha256="0" * 64)

@@ -1,9 +1,12 @@
 """Surfaces made from a few lines of source, and real releases with what their imports show."""
 
+import base64
+import hashlib
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -29,6 +32,26 @@ def surface_of(sources, release="made"):
 def made():
     """A function from module sources by dotted name to a surface; a module with others below it is a package."""
     return surface_of
+
+
+def write_wheel(folder, version, sources, recorded=None):
+    """A wheel of `some-kernels`; its RECORD is that of other sources where those are given."""
+    dist = f"some_kernels-{version}.dist-info"
+    lines = [f"{dist}/RECORD,,"]
+    for name, text in (recorded or sources).items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        lines.append(f"{name},sha256={digest},{len(text)}")
+    path = Path(folder) / f"some_kernels-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in {**sources, f"{dist}/RECORD": "\n".join(lines)}.items():
+            archive.writestr(name, text)
+    return path
+
+
+@pytest.fixture(scope="session")
+def wheel_in():
+    """A function that writes a wheel into a folder."""
+    return write_wheel
 
 
 @pytest.fixture(scope="session")

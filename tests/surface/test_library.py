@@ -1,6 +1,9 @@
 """Where a release can come from, and what is kept of it."""
 
 import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -64,15 +67,109 @@ def test_offline_says_what_is_missing(offline_library):
         offline_library.get("0.6.14")
 
 
-def test_torn_record_is_removed_and_named(checkout, offline_library):
-    offline_library.get(str(checkout))
-    for record in (offline_library.store.folder / "records").rglob("*.json"):
-        record.write_bytes(record.read_bytes()[:-3])
-    with pytest.raises(InputError, match="torn"):
-        offline_library.get(str(checkout))
-    for record in (offline_library.store.folder / "records").rglob("*.json"):
-        record.unlink()
-    assert offline_library.get(str(checkout)).qualname("kernels.f")
+def parameters(surface):
+    return [name for name, _, _ in surface.function("kernels.core:f")["parameters"]]
+
+
+EDITED = {**SOURCE, "kernels/core.py": "def f(a, c=1): ...\n"}
+
+
+def shop(tmp_path, *links):
+    """A library that knows only the wheels of a folder or page."""
+    store = Store(tmp_path / "cache")
+    network = Network(Settings(indexes=(), find_links=links))
+    return Library(store, Index(network, store, refresh=True), project="some-kernels")
+
+
+def test_edited_wheel_is_never_taken_for_the_one_before(tmp_path, offline_library, wheel_in):
+    path = wheel_in(tmp_path, "1.0", SOURCE)
+    assert parameters(offline_library.get(str(path))) == ["a", "b"]
+    wheel_in(tmp_path, "1.0", EDITED, recorded=SOURCE)
+    with pytest.raises(NetworkError, match=r"kernels/core\.py is not what the package's RECORD says"):
+        offline_library.get(str(path))
+    wheel_in(tmp_path, "1.0", EDITED)
+    assert parameters(offline_library.get(str(path))) == ["a", "c"]
+
+
+def test_flipped_byte_of_a_known_wheel_is_refused(tmp_path, offline_library, wheel_in):
+    path = wheel_in(tmp_path, "1.0", SOURCE)
+    offline_library.get(str(path))
+    path.write_bytes(path.read_bytes().replace(b"def f(a, b=1)", b"def f(a, b=2)"))
+    with pytest.raises(NetworkError, match="damaged"):
+        offline_library.get(str(path))
+
+
+def test_wheel_replaced_in_a_folder_of_wheels_is_read_anew(tmp_path, wheel_in):
+    wheel_in(tmp_path, "1.0", SOURCE)
+    assert parameters(shop(tmp_path, str(tmp_path)).get("1.0")) == ["a", "b"]
+    assert shop(tmp_path)._kept("some-kernels", "1.0")
+    wheel_in(tmp_path, "1.0", EDITED)
+    assert parameters(shop(tmp_path, str(tmp_path)).get("1.0")) == ["a", "c"]
+
+
+def test_wheel_on_a_server_is_held_against_the_kept_contents(tmp_path, wheel_in):
+    """RECORD names a known content, and the directory of the wheel another CRC."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    wheel_in(folder, "1.0", SOURCE)
+    wheel_in(folder, "1.1", EDITED, recorded=SOURCE)
+    quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(quiet, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        library = shop(tmp_path, f"http://127.0.0.1:{server.server_port}/")
+        assert parameters(library.get("1.0")) == ["a", "b"]
+        with pytest.raises(NetworkError, match=r"kernels/core\.py is not what the package's RECORD says"):
+            library.get("1.1")
+        library.index.network.close()
+        server.shutdown()
+
+
+def test_torn_record_is_read_again(checkout, offline_library):
+    whole = offline_library.get(str(checkout)).to_json()
+    for spoil in (
+        lambda data: data[:-3],
+        lambda data: data.replace(b'"f"', b'"g"'),
+        lambda _: b"\xff\xfe\xff",
+    ):
+        for record in (offline_library.store.folder / "records").rglob("*.json"):
+            record.write_bytes(spoil(record.read_bytes()))
+        assert offline_library.get(str(checkout)).to_json() == whole
+
+
+def test_corrupted_surface_is_read_again(tmp_path, wheel_in):
+    wheel_in(tmp_path, "1.0", SOURCE)
+    whole = shop(tmp_path, str(tmp_path)).get("1.0").to_json()
+    (kept,) = (tmp_path / "cache" / "surfaces").rglob("*.jsonl")
+    note = kept.with_name(f"{kept.name}.note")
+    good = kept.read_bytes()
+    at = len(good) // 2
+    for bad in (good[:at] + b"\xff\xfe\xff" + good[at + 3 :], good.replace(b'"b"', b'"x"'), good[:-9], b""):
+        kept.write_bytes(bad)
+        assert shop(tmp_path, str(tmp_path)).get("1.0").to_json() == whole
+        assert kept.read_bytes() == good
+    for bad in (b"", b"\xff\xfe\xff", b"[1", b"7"):
+        note.write_bytes(bad)
+        assert shop(tmp_path, str(tmp_path)).get("1.0").to_json() == whole
+    assert shop(tmp_path)._kept("some-kernels", "1.0")
+
+
+def test_release_of_another_project_is_named_so(tmp_path, wheel_in):
+    wheel_in(tmp_path, "1.0", SOURCE)
+    library = shop(tmp_path, str(tmp_path))
+    assert library.get("Some_Kernels==1.0").release == library.get("1.0").release == "1.0"
+    library.project = "other"
+    library.store.path("surfaces", library._key("some-kernels", "1.0")).unlink()
+    assert library.get("Some_Kernels==1.0").release == "some-kernels==1.0"
+
+
+def test_folder_named_without_a_slash(tmp_path, monkeypatch, wheel_in):
+    wheel_in(tmp_path, "1.0", SOURCE)
+    (tmp_path / "old").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"Write \./old"):
+        shop(tmp_path, str(tmp_path)).get("old")
+    with pytest.raises(InputError, match="the newest are"):
+        shop(tmp_path, str(tmp_path)).get("older")
 
 
 def test_document_is_read_back_the_same(made):
