@@ -1,3 +1,3 @@
 """The number that every kept record and surface carries; raise it when reading or assembling changes."""
 
-READER = 13
+READER = 14
