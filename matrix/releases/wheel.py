@@ -96,6 +96,17 @@ class Wheel(Tree):
             if record:
                 self._digests = record_digests(self._load([record])[record], self.label)
             told = self._digests if self._settled else {}
+            gone = sorted(self._digests.keys() - self._infos.keys())
+            if not self._settled and (gone or not record):
+                raise NetworkError(
+                    f"{self.label}: "
+                    + (
+                        f"its RECORD names {gone[0]}, which is not in it."
+                        if record
+                        else "it holds no RECORD."
+                    ),
+                    "It was damaged, or edited after it was built: build it again, or name a folder of its sources.",
+                )
             self._members = {
                 name: Member(name=name, size=info.file_size, sha256=told.get(name), crc=info.CRC)
                 for name, info in self._infos.items()
