@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matrix import toml
 from matrix.errors import InputError, unknown
+from matrix.surface.calls import DIFFERS, RAISES
 from matrix.surface.subjects import FACTS
 from matrix.surface.witness import WITNESSES
 
@@ -35,7 +36,11 @@ class Severity(str, Enum):
     @property
     def rank(self) -> int:
         """0 for the worst."""
-        return list(Severity).index(self)
+        return RANKS[self.value]
+
+
+RANKS = {one.value: rank for rank, one in enumerate(Severity)}
+SHOWN = {RAISES: Severity.BREAKING, DIFFERS: Severity.SILENT}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +58,25 @@ class BreakClass:
     before: Mapping[str, str] = field(default_factory=dict)
     after: Mapping[str, str] = field(default_factory=dict)
 
+    def as_shown(self, effect: str) -> BreakClass:
+        """The class with the severity that its witness shows; a warning or note stays what it is."""
+        if self.severity in {Severity.WARNING, Severity.NOTE}:
+            return self
+        return replace(self, severity=SHOWN.get(effect, Severity.WARNING))
+
     def takes(self, subject: Subject) -> bool:
         """Whether a subject is of this class."""
-        return self.subject == subject.kind and all(
-            (fact.removeprefix("!") in subject.facts) != fact.startswith("!") for fact in self.when
+        return (
+            self.subject == subject.kind and self._must <= subject.facts and not self._never & subject.facts
         )
+
+    @functools.cached_property
+    def _must(self) -> frozenset[str]:
+        return frozenset(fact for fact in self.when if not fact.startswith("!"))
+
+    @functools.cached_property
+    def _never(self) -> frozenset[str]:
+        return frozenset(fact[1:] for fact in self.when if fact.startswith("!"))
 
 
 @functools.cache
@@ -102,4 +121,6 @@ def _entry(item: Mapping[str, Any], where: str) -> BreakClass:
     severities = [one.value for one in Severity]
     if item["severity"] not in severities:
         raise unknown("severity", item["severity"], severities, where)
+    if item["witness"] == NO_WITNESS and item["severity"] != Severity.NOTE.value:
+        raise InputError(f"{where}: only a note needs no witness.", "Name one, or make it a note.")
     return BreakClass(**{**item, "severity": Severity(item["severity"]), "when": tuple(item["when"])})

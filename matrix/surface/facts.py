@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from typing import TYPE_CHECKING, Any
 
-from matrix.surface.signatures import changes
+from matrix.surface.signatures import changes, is_static, parameters_of
 from matrix.surface.subjects import Side, Subject
 
 if TYPE_CHECKING:
@@ -16,6 +17,20 @@ if TYPE_CHECKING:
 __all__ = ["differences"]
 
 CALLED = {"__call__", "__enter__", "__exit__"}
+PLAIN_BASES = {
+    "object",
+    "Enum",
+    "IntEnum",
+    "StrEnum",
+    "Flag",
+    "IntFlag",
+    "ABC",
+    "Protocol",
+    "Generic",
+    "NamedTuple",
+}
+"""Bases outside a release that bring no public method, and that no caller asks for."""
+BUILT_IN = frozenset(vars(builtins))
 
 
 def differences(old: Surface, new: Surface) -> Iterator[Subject]:
@@ -91,6 +106,29 @@ class _Comparison:
                 yield from self._became_value(path, qualname, after, after["values"][local])
             elif path not in self.new.modules:
                 yield self._gone(path, qualname, self._side(self.old, qualname), incidental=incidental)
+            elif not incidental:
+                side = Side(file=self.new.modules[path]["file"], line=1, text=path)
+                yield self._kind_changed(path, qualname, self._kind_of(self.old, qualname), "module", side)
+        yield from self._otherwise(module, before, after)
+
+    def _otherwise(self, module: str, before: Entry, after: Entry) -> Iterator[Subject]:
+        """Functions that stand in where a package is missing; those in its place changed alike are enough."""
+        for local, first in before.get("otherwise", {}).items():
+            second = after.get("otherwise", {}).get(local)
+            name = f"{module}:{local}"
+            main = (before["paths"].get(local), after.get("paths", {}).get(local)) if second else (None, None)
+            if second and main[0] and main[1]:
+                mine = [
+                    self._rows(surface, one) for surface, one in zip((self.old, self.new), main, strict=True)
+                ]
+                if mine[0] == mine[1]:
+                    files = (before["file"], after["file"])
+                    yield from changes(f"{module}.{local}", first, second, (name, name), files)
+
+    @staticmethod
+    def _rows(surface: Surface, qualname: str) -> list[list[Any]]:
+        rows: list[list[Any]] = (surface.function(qualname) or {}).get("parameters", [])
+        return rows
 
     def _value_gone(self, module: str, local: str, before: Entry, item: Entry) -> Subject:
         source = item.get("from", "")
@@ -173,12 +211,29 @@ class _Comparison:
             )
 
     def _became_value(self, path: str, qualname: str, after: Entry, value: Entry) -> Iterator[Subject]:
-        if _is_plain(value.get("text", "?")):
-            old_kind = "function" if self.old.function(qualname) else "class"
-            side = Side(file=after["file"], line=value["line"], text=value["text"])
-            yield self._kind_changed(path, qualname, old_kind, "constant", side)
+        text = value.get("text", "?")
+        partial = text.partition("(")[0] in {"partial", "functools.partial"}
+        if _is_plain(text) or partial:
+            side = Side(file=after["file"], line=value["line"], text=text)
+            kind = "functools.partial" if partial else "constant"
+            yield self._kind_changed(path, qualname, self._kind_of(self.old, qualname), kind, side)
 
-    def _kind_changed(self, path: str, qualname: str, old: str, new: str, side: Side) -> Subject:
+    def _kind_of(self, surface: Surface, qualname: str) -> str:
+        if surface.function(qualname):
+            return "function"
+        return "class" if surface.enum(qualname) is None else "enum"
+
+    def _kind_changed(
+        self,
+        path: str,
+        qualname: str,
+        old: str,
+        new: str,
+        side: Side,
+        *,
+        call: tuple[Entry, Entry] | None = None,
+        base: str = "",
+    ) -> Subject:
         return Subject(
             kind="symbol",
             symbol=path,
@@ -186,7 +241,8 @@ class _Comparison:
             facts=frozenset({"kind-changed"}),
             old=self._side(self.old, qualname),
             new=side,
-            words={"old": old, "new": new},
+            words={"old": old, "new": new} | ({"base": base} if base else {}),
+            call=call,
             qualnames=(qualname,),
         )
 
@@ -226,19 +282,60 @@ class _Comparison:
 
     def _definition(self, old: str, new: str, path: str) -> Iterator[Subject]:
         before, after = self.old.function(old), self.new.function(new)
-        if bool(before) != bool(after):
-            kinds = ("function", "class") if before else ("class", "function")
-            yield self._kind_changed(path, old, *kinds, self._side(self.new, new))
-        if before and after:
-            files = self.old.file(old), self.new.file(new)
-            yield from changes(path, before, after, (old, new), files)
-            return
         first, second = self.old.cls(old), self.new.cls(new)
-        if not first or not second:
-            return
+        if before and after:
+            yield from self._bound_otherwise(old, new, path, before, after)
+            yield from changes(path, before, after, (old, new), (self.old.file(old), self.new.file(new)))
+        elif before and second:
+            made = self.new.constructor(new)
+            built = self.new.function(made) if made else None
+            call = None
+            if made and built:
+                call = (
+                    {**before, "parameters": parameters_of(before, old)},
+                    {**built, "parameters": parameters_of(built, made)},
+                )
+            yield self._kind_changed(path, old, "function", "class", self._side(self.new, new), call=call)
+        elif first and after:
+            yield self._kind_changed(
+                path, old, self._kind_of(self.old, old), "function", self._side(self.new, new)
+            )
+        elif first and second:
+            yield from self._class(old, new, path, first, second)
+
+    def _class(self, old: str, new: str, path: str, first: Entry, second: Entry) -> Iterator[Subject]:
+        kinds = self._kind_of(self.old, old), self._kind_of(self.new, new)
+        if kinds[0] != kinds[1]:
+            yield self._kind_changed(path, old, *kinds, self._side(self.new, new))
+        if first["bases"] != second["bases"]:
+            yield from self._bases(old, new, path)
         yield from self._methods(old, new, path, first, second)
-        if self.old.enum(old) is not None and self.new.enum(new) is not None:
+        if kinds == ("enum", "enum"):
             yield from self._members(old, new, path, first, second)
+
+    def _bound_otherwise(
+        self, old: str, new: str, path: str, before: Entry, after: Entry
+    ) -> Iterator[Subject]:
+        """A static or class method that now wants an instance."""
+        if is_static(before) and not is_static(after) and "." in new.partition(":")[2]:
+            call = ({**before, "parameters": parameters_of(before, old)}, after)
+            word = "static method" if "staticmethod" in str(before["decorators"]) else "class method"
+            yield self._kind_changed(path, old, word, "method", self._side(self.new, new), call=call)
+
+    def _bases(self, old: str, new: str, path: str) -> Iterator[Subject]:
+        """Bases that the class no longer has, nor any of its bases."""
+        inside, outside = self.old.lineage(old)
+        there, others = self.new.lineage(new)
+        kept = {one.rpartition(".")[2] for one in others} | {one.rpartition(":")[2] for one in there}
+        for base in dict.fromkeys([*outside, *inside[1:]]):
+            name = base.rpartition(":")[2].rpartition(".")[2]
+            known = ":" not in base or self.new.cls(base) is not None
+            if name not in kept and known and not name.startswith("_") and name not in PLAIN_BASES:
+                shown = self._path(self.old, base) if ":" in base else base
+                kinds = (f"subclass of {name}", "class of other bases")
+                yield self._kind_changed(
+                    path, old, *kinds, self._side(self.new, new), base=shown or base.replace(":", ".")
+                )
 
     def _methods(self, old: str, new: str, path: str, first: Entry, second: Entry) -> Iterator[Subject]:
         made = self.old.constructor(old), self.new.constructor(new)
@@ -248,24 +345,66 @@ class _Comparison:
             if name.startswith("_") and name not in CALLED:
                 continue
             if name not in second["methods"]:
-                if name not in second["attributes"] and name not in CALLED and _closed(second):
-                    side = self._side(self.old, before) if before else None
-                    yield Subject(
-                        kind="symbol",
-                        symbol=f"{path}.{name}",
-                        name=f"{path}.{name}",
-                        facts=frozenset({"gone"}),
-                        old=side or Side(file=self.old.file(old), line=first["line"], text=f"{path}.{name}"),
-                        qualnames=(old, new),
-                    )
+                yield from self._method_gone(old, new, f"{path}.{name}", before)
                 continue
             after = second["methods"][name]
             if before and after:
                 self.pairs.setdefault((before, after), f"{path}.{name}")
+            elif before or after:
+                kinds = ("method", "property") if before else ("property", "method")
+                yield self._kind_changed(f"{path}.{name}", old, *kinds, self._side(self.new, after or new))
+        yield from self._inner(old, new, path)
+
+    def _method_gone(self, old: str, new: str, path: str, before: str | None) -> Iterator[Subject]:
+        """A method or property that neither the class nor a base has; a base outside the release may have it."""
+        name = path.rpartition(".")[2]
+        inside, outside = self.new.lineage(new)
+        entries = [self.new.cls(one) or {} for one in inside]
+        attributes = {one for entry in entries for one in entry.get("attributes", ())}
+        dynamic = any("__getattr__" in entry.get("methods", ()) for entry in entries)
+        if name in attributes or name in CALLED or dynamic:
+            return
+        unknown = [base for base in outside if base.rpartition(".")[2] not in PLAIN_BASES]
+        unsure = [
+            base for base in unknown if hasattr(getattr(builtins, base, None), name) or base not in BUILT_IN
+        ]
+        side = self._side(self.old, before) if before else self._side(self.old, old)
+        yield Subject(
+            kind="symbol",
+            symbol=path,
+            name=path,
+            facts=frozenset({"gone"}),
+            old=side if before else Side(file=side.file, line=side.line, text=path),
+            words={"outside": " or ".join(unsure)} if unsure else {},
+            qualnames=(old, new),
+        )
+
+    def _inner(self, old: str, new: str, path: str) -> Iterator[Subject]:
+        """Classes within a class."""
+        module, _, outer = old.partition(":")
+        for qualname in self._inner_names(module, outer):
+            name = qualname.rpartition(".")[2]
+            now = f"{new}.{name}"
+            if self.new.cls(now):
+                self.pairs.setdefault((qualname, now), f"{path}.{name}")
+            elif not name.startswith("_") and len(self.new.lineage(new)[0]) == 1:
+                yield Subject(
+                    kind="symbol",
+                    symbol=f"{path}.{name}",
+                    name=f"{path}.{name}",
+                    facts=frozenset({"gone"}),
+                    old=self._side(self.old, qualname),
+                    qualnames=(qualname,),
+                )
+
+    def _inner_names(self, module: str, outer: str) -> list[str]:
+        classes = self.old.modules[module].get("classes", {})
+        return [f"{module}:{name}" for name in classes if name.rpartition(".")[0] == outer]
 
     def _members(self, old: str, new: str, path: str, first: Entry, second: Entry) -> Iterator[Subject]:
         before, after = self.old.enum(old) or {}, self.new.enum(new) or {}
         files = self.old.file(old), self.new.file(new)
+        texts = first.get("texts", {}), second.get("texts", {})
         for name in [*before, *(one for one in after if one not in before)]:
             facts: set[str] = set()
             was, now = before.get(name), after.get(name)
@@ -280,6 +419,9 @@ class _Comparison:
                     words["old"] = displaced[0]
             elif was is not None and now is not None and was != now:
                 facts.add("value-changed")
+            elif was is None and now is None and texts[0].get(name) != texts[1].get(name):
+                facts.add("value-changed")
+                words = {"old": str(texts[0].get(name)), "new": str(texts[1].get(name))}
             if facts:
                 yield Subject(
                     kind="member",
@@ -306,15 +448,6 @@ class _Comparison:
 
 def _member_side(file: str, entry: Entry, name: str, value: Any) -> Side:
     return Side(file=file, line=entry.get("lines", {}).get(name, entry["line"]), text=f"{name} = {value}")
-
-
-def _closed(entry: Entry) -> bool:
-    """Whether a class has no bases outside the release that could bring a method."""
-    return all(
-        base.partition("[")[0].rpartition(".")[2]
-        in {"object", "Enum", "IntEnum", "ABC", "Protocol", "Generic"}
-        for base in entry["bases"]
-    )
 
 
 def _is_public(module: str) -> bool:

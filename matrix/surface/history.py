@@ -101,10 +101,22 @@ def history(surfaces: Sequence[Surface], symbol: str) -> History:
     rows = [_traits(surface, symbol) for surface in surfaces]
     if not any("presence" in row for row in rows):
         raise no_symbol(symbol, *surfaces[-1:], *surfaces[:1])
+    _note_taken(rows)
     names = list(dict.fromkeys(name for row in rows for name in row))
     releases = tuple(surface.release for surface in surfaces)
     traits = {name: _spans(releases, [row.get(name) for row in rows]) for name in _ordered(names)}
     return History(symbol=symbol, releases=releases, traits=traits)
+
+
+def _note_taken(rows: Sequence[dict[str, str]]) -> None:
+    """Say of a parameter that has no place of its own any more that the function's `**kwargs` takes it."""
+    known: dict[str, None] = {}
+    for row in rows:
+        keywords = next((name for name in row if name.startswith("parameter **")), None)
+        if keywords:
+            taken = f"taken by {keywords.removeprefix('parameter ')}"
+            row.update({name: taken for name in known if name not in row})
+        known |= dict.fromkeys(name for name in row if name.startswith("parameter ") and "*" not in name)
 
 
 def _ordered(names: list[str]) -> list[str]:

@@ -183,8 +183,12 @@ class Surface:
         module, _, name = qualname.partition(":")
         if module not in self._modules:
             return None
-        found: Entry | None = self._modules[module].get(section, {}).get(name)
-        return found or self.private(module).get(section, {}).get(name)
+        entry = self._modules[module]
+        found: Entry | None = entry.get(section, {}).get(name)
+        if found or any(name in entry.get(other, ()) for other in ("functions", "classes")):
+            return found
+        kept: Entry | None = self.private(module).get(section, {}).get(name)
+        return kept
 
     def to_json(self, *, private: bool = False) -> Entry:
         """The document that `kernel-matrix surface --json` prints.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from matrix.surface.model import Entry
 
-__all__ = ["POSITIONAL", "changes", "default_value", "parameters_of", "shown_signature"]
+__all__ = ["POSITIONAL", "changes", "default_value", "is_static", "parameters_of", "shown_signature"]
 
 POSITIONAL = ("POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD")
 KINDS = {
@@ -22,6 +22,11 @@ KINDS = {
     "VAR_POSITIONAL": "*args",
     "KEYWORD_ONLY": "keyword-only",
     "VAR_KEYWORD": "**kwargs",
+}
+STARS = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}
+NEW = {
+    "VAR_POSITIONAL": "'*{}', which takes further positional arguments",
+    "VAR_KEYWORD": "'**{}', which takes further keywords",
 }
 TYPING_ALIASES = {"List": "list", "Dict": "dict", "Tuple": "tuple", "Set": "set", "Type": "type"}
 
@@ -59,31 +64,37 @@ def changes(
             qualnames=qualnames,
         )
 
+    slots = (_slots(first), _slots(second))
+    stars = [{row[1] for row in rows if row[1].startswith("VAR_")} for rows in (first, second)]
     for row in first:
         name = row[0]
         if name not in names_after:
+            if row[1] in stars[1]:
+                continue  # it goes by another name
             facts = {"removed", *(["renamed"] if name in renames else [])}
-            yield subject(name, facts, {"new": renames.get(name, "")})
+            words = {"new": renames.get(name, ""), "label": STARS.get(row[1], "") + name}
+            yield subject(name, facts, words)
             continue
         facts, words = _changed(row, second[names_after.index(name)], before, after)
-        was, now = _slot(first, name), _slot(second, name)
-        if _is_reordered(name, first, second):
+        if _is_reordered(name, *slots):
             facts.add("reordered")
-            words = {"old": str(was)}
+            words |= {"from": str(slots[0][name]), "at": str(slots[1][name])}
         if facts:
-            yield subject(name, facts, words | {"at": str(now)})
+            yield subject(name, facts, words)
     for row in second:
         name = row[0]
-        if name in names_before:
+        if name in names_before or row[1] in stars[0]:
             continue
         facts = {"added"}
-        words = {"at": str(_slot(second, name)), "old": "", "new": str(row[2])}
+        words = {"at": str(slots[1].get(name, "")), "old": "", "new": str(row[2])}
+        words["shape"] = NEW.get(row[1], "optional parameter '{}' (default {})").format(name, row[2])
         if name in renames.values():
             facts.add("renamed")
         if row[2] is None and not row[1].startswith("VAR_"):
             facts.add("required")
         behind = [other[0] for other in second[names_after.index(name) + 1 :] if other[1] in POSITIONAL]
-        shifted = [other for other in behind if other in names_before and _slot(first, other) is not None]
+        shifted = [other for other in behind if other in slots[0]]
+        shifted += [f"*{other[0]}" for other in first if other[1] == "VAR_POSITIONAL"]
         if row[1] in POSITIONAL and shifted:
             facts.add("before-others")
             words["old"] = shifted[0]
@@ -100,7 +111,7 @@ def _changed(row: list[Any], now: list[Any], before: Entry, after: Entry) -> tup
         facts.add("kind-changed")
         if now[1] != "POSITIONAL_OR_KEYWORD":
             facts.add("kind-narrowed")
-        words = {"old": KINDS[kind], "new": KINDS[now[1]]}
+        words = {"old_kind": KINDS[kind], "new_kind": KINDS[now[1]]}
     if default is not None and now[2] is None and not now[1].startswith("VAR_"):
         facts.add("made-required")
         words |= {"old": default}
@@ -110,6 +121,11 @@ def _changed(row: list[Any], now: list[Any], before: Entry, after: Entry) -> tup
             facts.add("default-changed")
             words |= {"old": _default_text(default, was), "new": _default_text(now[2], is_now)}
     return facts, words
+
+
+def is_static(entry: Entry) -> bool:
+    """Whether a method is called without an instance: a static or class method."""
+    return any(text.endswith(("staticmethod", "classmethod")) for text in entry.get("decorators", ()))
 
 
 def default_value(entry: Entry, name: str, default: str) -> str:
@@ -156,20 +172,17 @@ def _renames(first: list[list[Any]], second: list[list[Any]]) -> dict[str, str]:
     return found
 
 
-def _slot(rows: list[list[Any]], name: str) -> int | None:
-    """The position that a caller fills a parameter at, from 0."""
+def _slots(rows: list[list[Any]]) -> dict[str, int]:
+    """The positions that a caller can fill parameters at, from 0."""
     names = [row[0] for row in rows if row[1] in POSITIONAL]
-    return names.index(name) if name in names else None
+    return {name: place for place, name in enumerate(names)}
 
 
-def _is_reordered(name: str, first: list[list[Any]], second: list[list[Any]]) -> bool:
+def _is_reordered(name: str, before: dict[str, int], after: dict[str, int]) -> bool:
     """Whether a parameter now stands before one that it stood behind."""
-    before = [row[0] for row in first if row[1] in POSITIONAL]
-    after = [row[0] for row in second if row[1] in POSITIONAL]
     if name not in before or name not in after:
         return False
-    ahead = set(before[: before.index(name)]) & set(after)
-    return bool(ahead - set(after[: after.index(name)]))
+    return any(place < before[name] and after.get(other, -1) > after[name] for other, place in before.items())
 
 
 def _returns(
@@ -234,7 +247,7 @@ def _parameter_text(entry: Entry, name: str, rows: list[list[Any]]) -> str:
     row = next((row for row in rows if row[0] == name), None)
     if row is None:
         return "(" + ", ".join(one[0] for one in rows) + ")"
-    stars = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}.get(row[1], "")
+    stars = STARS.get(row[1], "")
     annotation = entry.get("annotations", {}).get(name)
     text = f"{stars}{name}" + (f": {annotation}" if annotation else "")
     return text if row[2] is None else f"{text} = {row[2]}"
@@ -247,7 +260,7 @@ def shown_signature(path: str, entry: Entry) -> str:
     for position, (name, kind, default) in enumerate(entry["parameters"]):
         if kind == "KEYWORD_ONLY" and not {"KEYWORD_ONLY", "VAR_POSITIONAL"} & set(kinds[:position]):
             words.append("*")
-        stars = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}.get(kind, "")
+        stars = STARS.get(kind, "")
         words.append(f"{stars}{name}" if default is None else f"{name}={default}")
         if kind == "POSITIONAL_ONLY" and kinds[position + 1 : position + 2] != [kind]:
             words.append("/")

@@ -145,19 +145,19 @@ def lambda_function(text: str) -> dict[str, Any] | None:
     if not isinstance(tree, ast.Lambda):
         return None
     shape = tree.args
-    rows = [["POSITIONAL_ONLY", one] for one in shape.posonlyargs]
-    rows += [["POSITIONAL_OR_KEYWORD", one] for one in shape.args]
-    defaults: list[ast.expr | None] = [*[None] * (len(rows) - len(shape.defaults)), *shape.defaults]
-    rows += [["VAR_POSITIONAL", shape.vararg]] if shape.vararg else []
-    defaults += [None] if shape.vararg else []
-    rows += [["KEYWORD_ONLY", one] for one in shape.kwonlyargs]
-    defaults += shape.kw_defaults
-    rows += [["VAR_KEYWORD", shape.kwarg]] if shape.kwarg else []
-    defaults += [None] if shape.kwarg else []
-    parameters = [
-        [one.arg, kind, default and ast.unparse(default)]
-        for (kind, one), default in zip(rows, defaults, strict=True)
+    slots = [*shape.posonlyargs, *shape.args]
+    behind = [*[None] * (len(slots) - len(shape.defaults)), *shape.defaults]
+    rows: list[tuple[ast.arg, str, ast.expr | None]] = [
+        (one, "POSITIONAL_ONLY" if one in shape.posonlyargs else "POSITIONAL_OR_KEYWORD", default)
+        for one, default in zip(slots, behind, strict=True)
     ]
+    rows += [(shape.vararg, "VAR_POSITIONAL", None)] if shape.vararg else []
+    rows += [
+        (one, "KEYWORD_ONLY", default)
+        for one, default in zip(shape.kwonlyargs, shape.kw_defaults, strict=True)
+    ]
+    rows += [(shape.kwarg, "VAR_KEYWORD", None)] if shape.kwarg else []
+    parameters = [[one.arg, kind, default and ast.unparse(default)] for one, kind, default in rows]
     return {"parameters": parameters, "annotations": {}, "returns": None, "decorators": []}
 
 

@@ -1,6 +1,7 @@
 """Runs inside a release's environment: what witnesses really do there. Standard library only."""
 # ruff: noqa: PERF203 - whatever a release raises is the answer
 
+import builtins
 import enum
 import importlib
 import importlib.util
@@ -56,8 +57,8 @@ def call(run):
         inspect.getattr_static(owner, run["path"].rpartition(".")[2]), (staticmethod, classmethod)
     )
     first = ["self"] if plain else []
-    signature = inspect.signature(thing)
     try:
+        signature = inspect.signature(thing)
         bound = signature.bind(*first, *run["args"], **run["kwargs"])
     except TypeError as error:
         return {"error": str(error)}
@@ -65,7 +66,7 @@ def call(run):
     for name, value in bound.arguments.items():
         kind = signature.parameters[name].kind
         if kind is inspect.Parameter.VAR_KEYWORD:
-            landed.update({given: key for key, given in value.items()})
+            landed.update(dict.fromkeys(value.values(), f"**{name}"))
         elif kind is inspect.Parameter.VAR_POSITIONAL:
             landed.update(dict.fromkeys(value, f"*{name}"))
         else:
@@ -73,6 +74,24 @@ def call(run):
     if plain:
         del landed["self"]
     return {"landed": landed}
+
+
+def asked(run, thing):
+    """What a question about the thing itself is answered."""
+    if run["ask"] == "issubclass":
+        base = getattr(builtins, run["base"], None) or load(run["base"])[1]
+        return {"value": issubclass(thing, base)}
+    questions = {
+        "inspect.isclass": inspect.isclass,
+        "inspect.isfunction": lambda one: isinstance(one, types.FunctionType),
+        "isinstance": lambda one: isinstance(0, one),
+        "list": lambda one: str(list(one)),
+        "callable": callable,
+    }
+    try:
+        return {"value": questions[run["ask"]](thing)}
+    except TypeError as error:
+        return {"error": str(error)}
 
 
 def outcome(run):
@@ -100,8 +119,8 @@ def outcome(run):
         return {"value": thing(run["value"]).name}
     if kind == "origin":
         return {"value": inspect.unwrap(thing).__module__}
-    if kind == "kind":
-        return {"value": type(thing).__name__ if not isinstance(thing, types.FunctionType) else "function"}
+    if kind == "ask":
+        return asked(run, thing)
     raise AssertionError(kind)
 
 
