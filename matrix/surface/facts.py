@@ -45,6 +45,7 @@ class _Comparison:
         self.pairs: dict[tuple[str, str], str] = {}
         self.homes: dict[tuple[str, str], str | None] = {}
         self.heirs: dict[str, str] = {}
+        self.unchanged: dict[str, bool] = {}
 
     def run(self) -> Iterator[Subject]:
         for module in self.old.modules:
@@ -101,7 +102,8 @@ class _Comparison:
             now = after.get("paths", {}).get(local)
             if now:
                 yield from self._kept(path, qualname, now, incidental=incidental)
-                yield from self._conditional(path, qualname, now)
+                if local in after.get("conditional", ()):
+                    yield from self._conditional(path, qualname, now)
             elif local in after.get("values", {}):
                 yield from self._became_value(path, qualname, after, after["values"][local])
             elif path not in self.new.modules:
@@ -195,9 +197,13 @@ class _Comparison:
         return None
 
     def _kept(self, path: str, qualname: str, now: str, *, incidental: bool) -> Iterator[Subject]:
+        if qualname == now and self._is_same(qualname):
+            return
         best = self._path(self.old, qualname) or path
         first = (qualname, now) not in self.pairs
-        self.pairs.setdefault((qualname, now), best if self.new.qualname(best) == now else path)
+        self.pairs.setdefault(
+            (qualname, now), best if best == path or self.new.qualname(best) == now else path
+        )
         if qualname != now and first and not incidental:
             yield Subject(
                 kind="symbol",
@@ -209,6 +215,19 @@ class _Comparison:
                 words={"home": now.partition(":")[0]},
                 qualnames=(qualname, now),
             )
+
+    def _is_same(self, qualname: str) -> bool:
+        """Whether a definition's module is the same in both, and so are those that a class has methods from."""
+        if not self._is_unchanged(qualname.partition(":")[0]):
+            return False
+        methods = (self.old.cls(qualname) or {}).get("methods", {}).values()
+        return all(self._is_unchanged(one.partition(":")[0]) for one in methods if one)
+
+    def _is_unchanged(self, module: str) -> bool:
+        if module not in self.unchanged:
+            there = module in self.old.modules and module in self.new.modules
+            self.unchanged[module] = there and self.old.digest(module) == self.new.digest(module)
+        return self.unchanged[module]
 
     def _became_value(self, path: str, qualname: str, after: Entry, value: Entry) -> Iterator[Subject]:
         text = value.get("text", "?")
@@ -282,7 +301,8 @@ class _Comparison:
 
     def _definition(self, old: str, new: str, path: str) -> Iterator[Subject]:
         before, after = self.old.function(old), self.new.function(new)
-        first, second = self.old.cls(old), self.new.cls(new)
+        first = None if before else self.old.cls(old)
+        second = None if after else self.new.cls(new)
         if before and after:
             yield from self._bound_otherwise(old, new, path, before, after)
             yield from changes(path, before, after, (old, new), (self.old.file(old), self.new.file(new)))

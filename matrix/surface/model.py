@@ -74,6 +74,12 @@ class Surface:
             self._digests[module] = _digest(_line(entry))
         return self._digests[module]
 
+    def unread(self) -> list[str]:
+        """Modules whose file is not Python, told without reading all the others."""
+        if isinstance(self._modules, _Kept):
+            return self._modules.unread()
+        return [module for module, entry in self._modules.items() if "error" in entry]
+
     def private(self, module: str) -> Entry:
         """A module's `private` part."""
         if isinstance(self._modules, _Kept):
@@ -250,6 +256,15 @@ class _Kept(dict[str, Entry]):
             entry["private"] = self._at(place) if place else {}
         found: Entry = entry["private"]
         return found
+
+    def unread(self) -> list[str]:
+        spots = {module: self.start + place[0] for module, place in self.index.items()}
+        likely = [
+            module
+            for module, at in spots.items()
+            if self.data.find(b'"error":', at, at + self.index[module][1]) >= 0
+        ]
+        return [module for module in likely if "error" in self[module]]
 
     def __contains__(self, module: object) -> bool:
         return module in self.index

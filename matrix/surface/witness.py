@@ -7,6 +7,7 @@ none; and what it does there is what the finding's severity follows.
 from __future__ import annotations
 
 import ast
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +150,7 @@ def _omit(subject: Subject, _old: Surface, _new: Surface) -> Witness | None:
     """What was enough before, by keyword where it can be."""
     assert subject.call
     rows = subject.call[0]["parameters"]
-    return _choose(subject, [_by_keyword(rows, []), *every_call(rows)], OMITTED)
+    return _choose(subject, itertools.chain([_by_keyword(rows, [])], every_call(rows)), OMITTED)
 
 
 def _default(subject: Subject, _old: Surface, _new: Surface) -> Witness | None:
@@ -165,7 +166,7 @@ def _default(subject: Subject, _old: Surface, _new: Surface) -> Witness | None:
     rows = entries[0]["parameters"]
     known = {row[0] for row in rows}
     more = [row[0] for row in entries[1]["parameters"] if row[2] is None and row[0] in known]
-    for call in (required(rows), _by_keyword(rows, more), *every_call(rows)):
+    for call in itertools.chain([required(rows), _by_keyword(rows, more)], every_call(rows)):
         if all(_leaves_out(bind(signature(entry), call), subject.name) for entry in entries):
             return Witness(
                 text=call.text(_target(subject)),

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from matrix.surface.classes import NO_WITNESS, break_classes
+from matrix.surface.classes import NO_WITNESS, Severity, break_classes
 from matrix.surface.diff import diff
 from matrix.surface.values import is_literal
 
@@ -63,7 +63,10 @@ def judged(library, lean, inside):
         runs = [one.witness.run for one in findings]
         sides = [inside(lean(release), "witness_side.py", runs) for release in (old, new)]
         for one, before, after in zip(findings, *sides, strict=True):
-            found.append((old, new, one, before, after, verdict(one.witness.run, before, after)))
+            right = verdict(one.witness.run, before, after)
+            if right and one.witness.run["kind"] == "call":
+                right = ("error" in after) == (one.kind.severity is Severity.BREAKING)
+            found.append((old, new, one, before, after, right))
     return found
 
 

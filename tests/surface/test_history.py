@@ -33,6 +33,16 @@ def test_ranges_and_gaps(made):
     assert "| parameter b | 0.0" not in found.markdown()
 
 
+def test_a_parameter_that_keywords_take_has_not_ended(made):
+    sources = ["def f(a): ...", "def f(a, b=1): ...", "def f(a, *old, **kw): ..."]
+    found = history([made({"m": source}, release=f"0.{i}") for i, source in enumerate(sources)], "m.f")
+    assert [span.value for span in found.traits["parameter b"]] == [
+        None,
+        "position 1, default 1",
+        "taken by **kw",
+    ]
+
+
 def test_unknown_symbol_names_the_nearest(made):
     with pytest.raises(InputError, match=r"m\.function"):
         history([made({"m": "def function(): ..."})], "m.functio")

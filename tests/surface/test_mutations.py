@@ -184,8 +184,10 @@ PARAMETERS = [
 
 WITHOUT = {("all_gather_matmul", new_default), ("all_gather_matmul", new_return)}
 """It has no defaults and no return annotation."""
+NO_DEFAULTS = ("all_gather_matmul", insert)
+"""What is inserted there must be given."""
 CASES = [
-    (target, edit, expected)
+    (target, edit, "new-required-parameter" if (target.name, edit) == NO_DEFAULTS else expected)
     for target in FUNCTIONS
     for edit, expected in PARAMETERS
     if (target.name, edit) not in WITHOUT
@@ -297,6 +299,18 @@ WHOLE = {
         },
         "removed-symbol",
         "flashinfer.BatchDecodeWithPagedKVCacheWrapper.reset_workspace_buffer",
+    ),
+    "a method gone from a class with a base": (
+        lambda s: {
+            "flashinfer/comm/trtllm_mnnvl_ar.py": replaced(
+                s["flashinfer/comm/trtllm_mnnvl_ar.py"],
+                "def get_required_buffer_size_bytes(",
+                "def get_another_buffer_size_bytes(",
+                99,
+            )
+        },
+        "removed-symbol",
+        "flashinfer.comm.MNNVLAllReduceFusionWorkspace.get_required_buffer_size_bytes",
     ),
     "a constant gone": (
         lambda s: {

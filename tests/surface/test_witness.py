@@ -2,13 +2,16 @@
 
 import inspect
 import itertools
+from dataclasses import replace
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from matrix.surface.calls import Call, bind, land
 from matrix.surface.classes import Severity
 from matrix.surface.diff import diff
+from matrix.surface.report import block, markdown, text
 
 STEADY = settings(max_examples=400, deadline=None, derandomize=True, database=None)
 NAMES = "abcdef"
@@ -120,3 +123,169 @@ def test_a_call_lands_where_it_really_does(made, old, new):
     for call in itertools.islice(calls(before, after), 40):
         mine, real = land(rows, call), bind(before, call)
         assert mine == real or (isinstance(mine, str) and isinstance(real, str))
+
+
+CLASS = "class B:\n    def i(self): ...\n{}    def k(self): ...\n"
+ENUM = "from enum import IntEnum\nclass E(IntEnum):\n    V = {}\n    def __new__(cls, a, b): ...\n"
+TRIED = "try:\n    import cutlass\n    def f(a): ...\nexcept ImportError:\n    def f(a{}): ...\n"
+CASES = {
+    "a method of a class with a base": (
+        CLASS.format("class C(B):\n    def gone(self): ...\n"),
+        CLASS.format("class C(B):\n"),
+        ("breaking", "m.C.gone", "AttributeError: no attribute 'gone'"),
+    ),
+    "a property of an exception": (
+        "class C(ValueError):\n    @property\n    def gone(self): ...",
+        "class C(ValueError): ...",
+        ("breaking", "m.C.gone", "AttributeError: no attribute 'gone'"),
+    ),
+    "a method that an outside base may have": (
+        "import torch\nclass C(torch.nn.Module):\n    def forward(self): ...",
+        "import torch\nclass C(torch.nn.Module): ...",
+        (
+            "warning",
+            "m.C.forward",
+            "AttributeError: no attribute 'forward', unless torch.nn.Module brings it",
+        ),
+    ),
+    "a parameter of a method": (
+        "class X:\n    def run(self, q, kv=1): ...",
+        "class X:\n    def run(self, q): ...",
+        ("breaking", "m.X(...).run(kv=kv, q=q)", "TypeError: got an unexpected keyword argument 'kv'"),
+    ),
+    "a call of an instance": (
+        "class X:\n    def __call__(self, q, kv=1): ...",
+        "class X:\n    def __call__(self, q): ...",
+        ("breaking", "m.X(...)(kv=kv, q=q)", "TypeError: got an unexpected keyword argument 'kv'"),
+    ),
+    "a static method that wants an instance": (
+        "class X:\n    @staticmethod\n    def s(a): ...",
+        "class X:\n    def s(self, a): ...",
+        ("breaking", "m.X.s(a)", "TypeError: missing a required argument: 'a'"),
+    ),
+    "a method made a property": (
+        "class X:\n    def p(self): ...",
+        "class X:\n    @property\n    def p(self): ...",
+        ("silent", "callable(m.X.p)", "False"),
+    ),
+    "a method of a class in a class": (
+        "class A:\n    class B:\n        def f(self, a, b=1): ...",
+        "class A:\n    class B:\n        def f(self, a): ...",
+        ("breaking", "m.A.B(...).f(b=b, a=a)", "TypeError: got an unexpected keyword argument 'b'"),
+    ),
+    "a class in a class": (
+        "class A:\n    class B: ...",
+        "class A: ...",
+        ("breaking", "m.A.B", "AttributeError: no attribute 'B'"),
+    ),
+    "a base": (
+        "class D: ...\nclass E(D): ...",
+        "class D: ...\nclass E: ...",
+        ("silent", "issubclass(m.E, m.D)", "False"),
+    ),
+    "a function made a number": (
+        "def f(a): ...",
+        "f = 3",
+        ("breaking", "m.f(a)", "TypeError: 'int' object is not callable"),
+    ),
+    "a function made a class of the same call": (
+        "def f(a): ...",
+        "class f:\n    def __init__(self, a): ...",
+        ("silent", "inspect.isclass(m.f)", "True"),
+    ),
+    "a function made a class of another call": (
+        "def f(a): ...",
+        "class f:\n    def __init__(self): ...",
+        ("breaking", "m.f(a)", "TypeError: too many positional arguments"),
+    ),
+    "a function made a partial": (
+        "def f(a): ...",
+        "from functools import partial\nf = partial(g, 1)",
+        ("silent", "inspect.isfunction(m.f)", "False"),
+    ),
+    "an enum made a class": (
+        "from enum import Enum\nclass E(Enum):\n    A = 1",
+        "class E:\n    A = 1",
+        ("breaking", "list(m.E)", "TypeError: 'type' object is not iterable"),
+    ),
+    "a lambda": (
+        "f = lambda a, b: a",
+        "f = lambda a: a",
+        ("breaking", "m.f(b=b, a=a)", "TypeError: got an unexpected keyword argument 'b'"),
+    ),
+    "a member whose value the class works out": (
+        ENUM.format("1, 2"),
+        ENUM.format("1, 3"),
+        ("silent", "m.E.V.value", "made of (1, 3)"),
+    ),
+    "a function for the case that a package is missing": (
+        TRIED.format(""),
+        TRIED.format(", b"),
+        ("breaking", "m.f(a=a)", "TypeError: missing a required argument: 'b'"),
+    ),
+    "several new required parameters": (
+        "def f(a): ...",
+        "def f(a, *, b): ...\ndef g(c): ...",
+        ("breaking", "m.f(a=a)", "TypeError: missing a required argument: 'b'"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_change_is_shown_by_what_callers_do(made, name):
+    old, new, expected = CASES[name]
+    findings = [one for one in diff(made({"m": old}), made({"m": new})) if one.witness]
+    shown = [(one.kind.severity.value, one.witness.text, one.witness.after) for one in findings]
+    assert shown == [expected]
+
+
+def test_a_module_that_is_gone_is_not_found(made):
+    findings = diff(made({"m": "", "m.a": "", "m.a.b": "def f(a): ..."}), made({"m": ""}))
+    assert {one.witness.text: one.witness.after for one in findings} == {
+        "import m.a": "ModuleNotFoundError: No module named 'm.a'",
+        "import m.a.b": "ModuleNotFoundError: No module named 'm.a'",
+        "from m.a.b import f": "ModuleNotFoundError: No module named 'm.a'",
+    }
+
+
+def test_what_keywords_swallow_is_a_warning(made):
+    one, *others = [one for one in found(made, "a, b=None", "a, *old, **kw") if one.witness]
+    assert not others
+    assert (one.kind.severity.value, one.message) == (
+        "warning",
+        "parameter 'b' is gone: **kw takes the value for 'b'",
+    )
+    assert [one.message for one in found(made, "a", "a, *args")] == [
+        "new '*args', which takes further positional arguments"
+    ]
+
+
+def test_nothing_is_breaking_without_a_witness_that_raises(made):
+    (one,) = [one for one in found(made, "a, b=1", "a") if one.witness]
+    with pytest.raises(ValueError, match="without a witness that raises"):
+        replace(one, witness=replace(one.witness, effect="differs"))
+
+
+def test_a_long_call_keeps_what_matters_in_view(made):
+    names = [f"a_long_parameter_name_{number}" for number in range(12)]
+    before = made({"m": f"def f({', '.join(names)}, last): ..."})
+    after = made({"m": f"def f({', '.join(names)}, new=None, *, last): ..."})
+    table = markdown("1", "2", diff(before, after), deep=True, notes=True)
+    assert all("last" in line.partition("m.f(")[2] for line in table.splitlines() if "m.f(" in line)
+    assert "m.f(a_long_parameter_name_0, " in table
+    assert ", ..., " in table
+
+
+def test_headline_says_how_many_are_shown(made):
+    sources = {
+        "m": "",
+        "m.a": "",
+        "m.a.b": "",
+        "m.a.b.c": "def f(a): ...\ndef g(a): ...",
+        "n": "def f(a): ...",
+    }
+    findings = diff(made(sources), made({**sources, "m.a.b.c": "", "n": "def f(): ..."}))
+    assert text("1", "2", findings, deep=False, notes=False)[0] == "1 -> 2: 1 breaking (of 3 with long paths)"
+    assert text("1", "2", findings, deep=True, notes=True)[0] == "1 -> 2: 3 breaking"
+    document = block("1", "2", findings)
+    assert (document["counts"], document["shown"]) == ({"breaking": 3}, {"breaking": 1})
