@@ -1,4 +1,7 @@
-"""Look at this machine: interpreter, installer, torch, GPUs, cache, package index; says what would not work."""
+"""Look at this machine: interpreter, installer, torch, GPUs, cache, compilers, package index, kernels.
+
+Says what would not work. Without a compiler or the kernels only `kernels --select` does not.
+"""
 
 from __future__ import annotations
 
@@ -83,6 +86,46 @@ def _cache() -> str:
     return f"{folder}, {shutil.disk_usage(folder).free / 1e9:.0f} GB free"
 
 
+def _compiler() -> str:
+    import shutil
+
+    lacking = [name for name in ("c++", "cc") if shutil.which(name) is None]
+    if lacking:
+        return f"no {' and no '.join(lacking)}: `kernels --select` needs g++ or clang, nothing else does"
+    return f"{shutil.which('c++')}, for `kernels --select`"
+
+
+def _cuda() -> str:
+    from matrix.cubins import settings, toolchain
+    from matrix.errors import KernelMatrixError
+
+    loaded = settings.load()
+    try:
+        found = toolchain.present(loaded)
+    except KernelMatrixError:  # the cache folder, which has its own line
+        found = None
+    if found:
+        return f"CUDA {found.version} of the {found.origin} at {found.home}, for `kernels --select`"
+    version = loaded.toolchain["version"]
+    return f"no whole toolkit: `kernels --select` installs CUDA {version} from the package index, or set CUDA_HOME"
+
+
+def _cubins() -> str:
+    from matrix.cubins import answers, sources
+    from matrix.errors import KernelMatrixError
+    from matrix.releases.index import Index
+
+    shipped = f"answers for {len(answers.known())} releases come with the tool"
+    try:
+        offered = sources.releases(Index())
+    except (KernelMatrixError, OSError):
+        offered = []
+    if not offered:
+        return f"no index tells of {sources.PROJECT}: `kernels R --select` needs --cubins PATH; {shipped}"
+    ends = f"{len(offered)} releases of {sources.PROJECT} on the index, {offered[0]} to {offered[-1]}"
+    return f"{ends}; others need --cubins PATH; {shipped}"
+
+
 def _index() -> str:
     from matrix.releases.index import published
 
@@ -96,5 +139,8 @@ LOOKS = {
     "torch": _torch,
     "gpus": _gpus,
     "cache": _cache,
+    "compiler": _compiler,
+    "cuda": _cuda,
     "index": _index,
+    "cubins": _cubins,
 }

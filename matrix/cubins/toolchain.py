@@ -61,10 +61,15 @@ def find(settings: Settings, installer: Installer) -> Toolchain:
         raise NoSelectionError(
             Verdict.NOT_RUN, "there is no C++ compiler (c++) on this machine.", "Install g++ or clang."
         )
+    return present(settings) or _install(settings, installer)
+
+
+def present(settings: Settings) -> Toolchain | None:
+    """The toolchain that is on this machine already: the system's, or the one installed before; None without one."""
     for home in _system_homes():
         if found := _look(home, "system", settings):
             return found
-    return _install(settings, installer)
+    return _installed(_prefix(settings), settings)
 
 
 def _system_homes() -> Iterator[Path]:
@@ -93,10 +98,8 @@ def _look(home: Path, origin: str, settings: Settings) -> Toolchain | None:
 
 
 def _install(settings: Settings, installer: Installer) -> Toolchain:
-    """Take the toolchain from the cache folder, or install it there; it gets its name only once it is whole."""
-    packages = settings.toolchain["packages"]
-    identity = sha256("\n".join(packages).encode()).hexdigest()[:12]
-    prefix = cache.folder("toolchains") / f"cuda-{settings.toolchain['version']}-{identity}"
+    """Install the toolchain into the cache folder; it gets its name only once it is whole."""
+    packages, prefix = settings.toolchain["packages"], _prefix(settings)
     if not prefix.is_dir():
         fresh = prefix.with_name(f"{prefix.name}.{os.getpid()}")
         try:
@@ -109,8 +112,20 @@ def _install(settings: Settings, installer: Installer) -> Toolchain:
             raise NoSelectionError(Verdict.NOT_RUN, reason, remedy) from error
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
+    if found := _installed(prefix, settings):
+        return found
+    reason = f"the CUDA packages installed in {prefix} make no whole toolkit."
+    raise NoSelectionError(Verdict.NOT_RUN, reason, "Remove that folder, or set CUDA_HOME to a toolkit.")
+
+
+def _prefix(settings: Settings) -> Path:
+    identity = sha256("\n".join(settings.toolchain["packages"]).encode()).hexdigest()[:12]
+    return cache.folder("toolchains") / f"cuda-{settings.toolchain['version']}-{identity}"
+
+
+def _installed(prefix: Path, settings: Settings) -> Toolchain | None:
+    """The toolchain in an environment of the CUDA packages."""
     for home in sorted(prefix.glob("lib/python3*/site-packages/nvidia/cu*")):
         if found := _look(home, "package index", settings):
             return found
-    reason = f"the CUDA packages installed in {prefix} make no whole toolkit."
-    raise NoSelectionError(Verdict.NOT_RUN, reason, "Remove that folder, or set CUDA_HOME to a toolkit.")
+    return None
