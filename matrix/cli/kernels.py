@@ -6,6 +6,7 @@ own host code is compiled without a GPU and asked; without it, answers that come
 
 from __future__ import annotations
 
+import argparse
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -14,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from matrix.cli import options
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from matrix.cubins.gather import Finding
     from matrix.cubins.module import Workshop
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="with --history: kernels of every dtype")
     parser.add_argument(
         "--cubins",
-        type=Path,
+        type=_path,
         metavar="PATH",
         help="a cubin wheel, the site-packages folder it is installed in, or FlashInfer's cache of cubins",
     )
@@ -69,6 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_json(parser)
 
 
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty")
+    return Path(text)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Print what was found; 1 where names and selection disagree, 3 where something could not be read or asked."""
     from matrix.cubins import agreement, show
@@ -77,15 +83,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     _check(arguments)
     index = Index()
-    found = _found(arguments, index)
-    told = [line for each in found for line in (*show.lines(each), "")]
+    select = _selector(index)
+    found = _found(arguments, select, index)
+    told = [f"{note}\n" for note in dict.fromkeys(each.note for each in found) if note]
+    told += [line for each in found for line in (*show.lines(each), "")]
     document: dict[str, Any] = {"releases": [show.document(each) for each in found]}
     lacking = any(
         each.problem or each.known is None or each.known.failed or not each.known.inventory.groups
         for each in found
     )
     if arguments.against:
-        lines, document["difference"], unknown = _difference(arguments.against, found, index)
+        lines, document["difference"], unknown = _difference(arguments.against, found, select, index)
         told += lines
         lacking |= unknown
     if arguments.history:
@@ -106,8 +114,11 @@ def _check(arguments: argparse.Namespace) -> None:
     from matrix.cubins import settings, sources
     from matrix.errors import InputError, unknown
 
-    if not arguments.releases and (arguments.select or arguments.against or not arguments.history):
+    needed = arguments.select or arguments.against or not arguments.history
+    if not all(term.strip(" ,") for term in arguments.releases) or (needed and not arguments.releases):
         raise InputError("no release was named.", "Name one, as in `kernel-matrix kernels 0.6.8.post1`.")
+    if arguments.against is not None and not arguments.against.strip(" ,"):
+        raise InputError("--against names no release.", "Name one, as in --against 0.6.7.post3.")
     architectures = settings.load().code["architectures"]
     if arguments.arch not in architectures:
         raise unknown("architecture", arguments.arch, architectures, "--arch")
@@ -119,14 +130,19 @@ def _check(arguments: argparse.Namespace) -> None:
         sources.check(arguments.cubins)
 
 
-def _found(arguments: argparse.Namespace, index: Index) -> list[Finding]:
+def _found(
+    arguments: argparse.Namespace, select: Callable[[Sequence[str]], list[str]], index: Index
+) -> list[Finding]:
     from matrix.cubins import gather
     from matrix.errors import InputError
 
-    chosen = _select(arguments.releases, index)
+    chosen = select(arguments.releases)
     if arguments.package and len(chosen) != 1:
         raise InputError(f"--package lays out one release, not {len(chosen)}.", "Name one release.")
-    found = [gather.look(release, arguments.cubins, index, arguments.arch) for release in chosen]
+    for option in ("write", "package"):
+        if getattr(arguments, option):
+            _make(option, getattr(arguments, option))
+    found = gather.look_all(chosen, arguments.cubins, index, arguments.arch)
     if arguments.select:
         workshop = _workshop(arguments, index)
         found = [_asked(each, workshop, arguments) for each in found]
@@ -137,11 +153,33 @@ def _found(arguments: argparse.Namespace, index: Index) -> list[Finding]:
     return found
 
 
-def _select(terms: Sequence[str], index: Index) -> list[str]:
+def _make(option: str, folder: Path) -> None:
+    """See that a folder can be written before minutes go into what it is for."""
+    import tempfile
+
+    from matrix.errors import InputError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        reason = f"--{option}: nothing can be written in {folder}: {error.strerror or error}."
+        raise InputError(reason, "Name a folder that may be written.") from error
+
+
+def _selector(index: Index) -> Callable[[Sequence[str]], list[str]]:
+    """From terms to releases; the index is asked once, whether it answers or not."""
+    from functools import cache
+
     from matrix.releases import window
 
-    chosen = window.select(terms, window.load(), lambda: _published(index)) if terms else []
-    return [release.version for release in chosen]
+    published = cache(lambda: _published(index))
+
+    def select(terms: Sequence[str]) -> list[str]:
+        chosen = window.select(terms, window.load(), published) if terms else []
+        return [release.version for release in chosen]
+
+    return select
 
 
 def _keep(found: Finding, folder: Path | None, index: Index) -> None:
@@ -213,20 +251,22 @@ def _asked(found: Finding, workshop: Workshop | NoSelectionError, arguments: arg
     command = ["kernel-matrix", "kernels", found.release, "--select"]
     if arguments.arch != answers.ARCH:
         command += ["--arch", arguments.arch]
+    if arguments.cubins:
+        command += ["--cubins", str(arguments.cubins)]
     return gather.ask(found, workshop, command, arguments.arch)
 
 
 def _difference(
-    term: str, found: Sequence[Finding], index: Index
+    term: str, found: Sequence[Finding], select: Callable[[Sequence[str]], list[str]], index: Index
 ) -> tuple[list[str], list[dict[str, Any]], bool]:
     """Lines, rows, and whether a release is not known."""
     from matrix.cubins import gather, inventory, show
     from matrix.errors import InputError
 
-    older, *more = _select([term], index)
+    older, *more = select([term])
     if more:
         raise InputError(f"--against names {len(more) + 1} releases.", "Name one.")
-    before = gather.look(older, None, index)
+    (before,) = gather.look_all([older], None, index)
     told, rows, lacking = [], [], False
     for each in found:
         if before.known is None or each.known is None:
@@ -247,19 +287,28 @@ def _difference(
 
 
 def _history(index: Index, *, every: bool) -> tuple[list[str], dict[str, Any]]:
-    """Over the releases on the index, or those that come with the package where it cannot be asked."""
+    """Over the releases on the index, or those that come with the package where it cannot be asked, or noted down."""
+    from packaging.version import Version
+
     from matrix.cubins import answers, inventory, show, sources
     from matrix.errors import KernelMatrixError
 
     try:
-        read, failed = sources.on_index_all(sources.releases(index), index)
-    except KernelMatrixError as error:
+        read, unread = sources.on_index_all(sources.releases(index), index)
+    except (KernelMatrixError, OSError) as error:
+        what = error.what if isinstance(error, KernelMatrixError) else f"{error.strerror or error}."
+        print(f"kernel-matrix: {what} The releases that come with this tool are shown.", file=sys.stderr)
+        shipped = [answers.find(release, index.store) for release in answers.known()]
+        read, unread = [known.inventory for known in shipped if known], []
+    kept = {release: answers.find(release, index.store) for release, _ in unread}
+    own = {release: known.inventory for release, known in kept.items() if known and not known.local}
+    failed = [(release, error) for release, error in unread if release not in own]
+    if own:
         print(
-            f"kernel-matrix: {error.what} The releases that come with this tool are shown.", file=sys.stderr
+            f"kernel-matrix: {unread[0][1].what} Kept names are shown where there are any.", file=sys.stderr
         )
-        kept = [answers.find(release, index.store) for release in answers.known()]
-        read, failed = [known.inventory for known in kept if known], []
-    told = inventory.history(read)
+    read += own.values()
+    told = inventory.history(sorted(read, key=lambda each: Version(each.release)))
     lines = show.story(told, every=every) + [
         f"  NOT READ  {release}: {error.what}" for release, error in failed
     ]

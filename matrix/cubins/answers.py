@@ -1,7 +1,8 @@
 """What is known of each release's kernels: its inventory and the answers of its selection code, as files.
 
 The files beside this module come with the package, so that no compiler and no network is needed to see them. What
-a user asks anew is kept in the cache folder and goes before them.
+a user asks anew is kept in the cache folder and goes before them. What was compiled with the headers of a local
+package is kept apart, by these headers, and never stands for a release of which the package or the index told.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ ARCH = "10.0a"
 """The architecture that the answers in the package are for."""
 
 FOLDER = Path(__file__).with_name("answers")
-KIND = "answers"
+KIND = "selections"
 SCHEMA = "kernel-matrix/kernels/1"
 NOT_ASKED = "its selection code was not asked yet"
+MADE = {"command", "arch", "cuda"}
+"""What stands in `made` wherever there are answers."""
 SURROUNDINGS = {Verdict.NOT_RUN.value, Verdict.OUT_OF_MEMORY.value, Verdict.TIMEOUT.value}
 """Verdicts that say something of this machine and moment, and nothing of the release."""
 
@@ -46,7 +49,8 @@ class Known:
         inventory: the kernels it ships.
         selection: what its selection code answered, or None where it could not be asked.
         problem: why it could not be asked: `verdict`, `reason` and `remedy`; empty where it was.
-        made: how the answers came about: `command`, `arch`, and where they were compiled `cuda` and `sources`.
+        made: how the answers came about: `command`, `arch`, `origin` of the headers, where they were compiled `cuda`
+            and `sources`; and `cubins`, a digest of the headers, where these are of a local package.
     """
 
     inventory: Inventory
@@ -58,6 +62,16 @@ class Known:
     def failed(self) -> bool:
         """Whether the selection code was asked and could not answer."""
         return self.selection is None and self.problem.get("reason") != NOT_ASKED
+
+    @property
+    def origin(self) -> str:
+        """Whose headers the answers were compiled with."""
+        return self.made.get("origin", self.inventory.origin)
+
+    @property
+    def local(self) -> bool:
+        """Whether it is of a local package, which may be another than the release's own."""
+        return "cubins" in self.made
 
     def to_json(self) -> dict[str, Any]:
         """The form of the files."""
@@ -72,11 +86,13 @@ class Known:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Known:
         """Read back what `to_json` wrote."""
+        made, problem = ({key: str(text) for key, text in data[name].items()} for name in ("made", "problem"))
+        selection = Answers.from_json(data["selection"]) if data["selection"] is not None else None
+        lacking = MADE - made.keys() if selection else {"verdict", "reason"} - problem.keys()
+        if lacking:
+            raise ValueError(f"it has no {' and no '.join(sorted(lacking))}")
         return cls(
-            inventory=Inventory.from_json(data["inventory"]),
-            selection=data["selection"] and Answers.from_json(data["selection"]),
-            problem=data["problem"],
-            made=data["made"],
+            inventory=Inventory.from_json(data["inventory"]), selection=selection, problem=problem, made=made
         )
 
     def for_worker(self) -> dict[str, Any]:
@@ -95,34 +111,52 @@ class Known:
 
 
 def find(
-    release: str, store: Store | None = None, folder: Path = FOLDER, *, arch: str = ARCH
+    release: str, store: Store | None = None, folder: Path = FOLDER, *, arch: str = ARCH, cubins: str = ""
 ) -> Known | None:
     """What is known of a release: answers that were asked for here, else those of the package, else a failure.
+
+    Args:
+        release: version of FlashInfer.
+        store: the cache folder.
+        folder: of the package's answers.
+        arch: that they are for.
+        cubins: digest of a local package's headers; answers compiled with the same ones go first. Without it those
+            of local packages are taken only where nothing else is known of the release, the latest one first.
 
     Raises:
         InputError: a file of the package is damaged, or of another version of this tool.
     """
-    kept = _kept(release, arch, store or Store())
+    store = store or Store()
+    if cubins and (same := _kept(_name(release, arch, cubins), store)) and same.selection:
+        return same
+    kept = _kept(_name(release, arch), store)
     path = folder / f"{release}.json"
     shipped = _read(path.read_bytes(), str(path)) if path.is_file() else None
     if shipped and arch != ARCH:
         shipped = replace(shipped, selection=None, problem=not_asked(release, arch), made={})
-    told = [known for known in (kept, shipped) if known]
+    told = [known for known in (kept, shipped) if known] or _local(release, arch, store)
     return next((known for known in told if known.selection), told[0] if told else None)
 
 
-def _kept(release: str, arch: str, store: Store) -> Known | None:
+def _local(release: str, arch: str, store: Store) -> list[Known]:
+    """What was kept of local packages, the latest first."""
+    paths = store.path(KIND, "").glob(_name(release, arch, "*"))
+    latest = sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
+    return [known for path in latest if (known := _kept(path.name, store))]
+
+
+def _kept(name: str, store: Store) -> Known | None:
     """What is in the cache folder; a damaged file there hides nothing."""
-    data = store.read(KIND, _name(release, arch))
+    data = store.read(KIND, name)
     try:
-        return _read(data, f"{KIND}/{_name(release, arch)} in the cache folder") if data is not None else None
+        return _read(data, f"{KIND}/{name} in the cache folder") if data is not None else None
     except InputError as error:
         LOG.warning("%s It is passed over.", error.what)
         return None
 
 
-def _name(release: str, arch: str) -> str:
-    return f"{release}-sm{arch}.json"
+def _name(release: str, arch: str, cubins: str = "") -> str:
+    return f"{release}-sm{arch}{f'-local-{cubins}' if cubins else ''}.json"
 
 
 def known(folder: Path = FOLDER) -> list[str]:
@@ -146,7 +180,7 @@ def missing(release: str) -> dict[str, str]:
     return {
         "verdict": "NOT_RUN",
         "reason": reason,
-        "remedy": f"{help_with(release, known())} Then: kernel-matrix kernels {release} --select",
+        "remedy": f"{help_with(release, known())} Then: kernel-matrix kernels {release} --cubins PATH --select",
     }
 
 
@@ -158,7 +192,8 @@ def write(kept: Known, folder: Path | None, store: Store | None = None) -> Path:
     """
     release, arch = kept.inventory.release, kept.made.get("arch", ARCH)
     store = store or Store()
-    path = store.path(KIND, _name(release, arch))
+    name = _name(release, arch, kept.made.get("cubins", ""))
+    path = store.path(KIND, name)
     if folder:
         path = folder / (f"{release}.json" if arch == ARCH else _name(release, arch))
     if not kept.selection and _answered(path):
@@ -168,7 +203,7 @@ def write(kept: Known, folder: Path | None, store: Store | None = None) -> Path:
     kept = replace(kept, problem={key: _FOLDER.sub("", text) for key, text in kept.problem.items()})
     text = json.dumps(kept.to_json(), separators=(",", ":")) + "\n"
     if folder is None:
-        return store.write(KIND, _name(release, arch), text.encode())
+        return store.write(KIND, name, text.encode())
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
@@ -187,7 +222,7 @@ def _read(text: bytes, where: str) -> Known:
         data = json.loads(text)
         if data["schema"] == SCHEMA:
             return Known.from_json(data)
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         pass
     raise InputError(
         f"{where} is damaged or not of {SCHEMA}.", "Remove it, and ask the release anew with --select."

@@ -82,7 +82,8 @@ def between(old: str, new: str, store: Store | None = None) -> Comparison:
     missing = [release for release, known in ((old, before), (new, after)) if known is None]
     if before is None or after is None:
         why = f"the kernels of FlashInfer {' and '.join(missing)} are not known here"
-        return Comparison(old=old, new=new, changes=(), unknown=(f"{why} (`kernel-matrix kernels`)",))
+        remedy = f"`kernel-matrix kernels {missing[0]} --cubins PATH --select` makes them known"
+        return Comparison(old=old, new=new, changes=(), unknown=(f"{why}; {remedy}",))
     untold = [
         f"the selection code of FlashInfer {release} was not asked: {_first_line(known.problem)}"
         for release, known in ((old, before), (new, after))

@@ -51,6 +51,7 @@ class Compiler:
         folder: where everything is made, the modules `ASKED` and `PLAIN` too.
         arch: such as `10.0a`.
         jobs: compiler processes at a time, at most.
+        cubins: the local package that the kernels' headers are of, or None.
     """
 
     settings: Settings
@@ -59,6 +60,7 @@ class Compiler:
     folder: Path
     arch: str
     jobs: int
+    cubins: Path | None = None
 
     def spec(self) -> dict[str, Any]:
         """How the release itself would compile its MoE module: `ninja` file, `sources`, `enums`.
@@ -74,16 +76,25 @@ class Compiler:
         )
         if done.returncode:
             last = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no message"
-            refused = "No supported CUDA architectures" in last
-            raise NoSelectionError(
-                Verdict.UNSUPPORTED if refused else Verdict.BUILD_ERROR,
-                f"the release does not say how to compile its module: {last}",
-                "Choose an architecture that it takes."
-                if refused
-                else "See the release's own flashinfer/jit.",
+            if "No supported CUDA architectures" in last:
+                reason = f"the release does not say how to compile its module: {last}"
+                raise NoSelectionError(Verdict.UNSUPPORTED, reason, "Choose an architecture that it takes.")
+            reason, remedy = self._blame(
+                "the release does not say how to compile its module", "See the release's own flashinfer/jit."
             )
+            raise NoSelectionError(Verdict.BUILD_ERROR, f"{reason}: {last}", remedy)
         spec: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         return spec
+
+    def _blame(self, reason: str, remedy: str) -> tuple[str, str]:
+        """A failure of a release with the headers of a local package says nothing of the release alone."""
+        if self.cubins is None:
+            return reason, remedy
+        release = self.built.environment.release
+        return (
+            f"the headers in {self.cubins} are not those that FlashInfer {release} compiles with",
+            f"Give an unchanged flashinfer-cubin {release}, or leave --cubins out to take that of the index.",
+        )
 
     def compile(self, ninja: str, kept: list[str]) -> float:
         """Compile the sources and link them; symbols of those left out stay open, for nothing calls them.
@@ -146,12 +157,11 @@ class Compiler:
             return
         output = done.stdout + done.stderr
         tail = "\n    ".join(line for line in output.strip().splitlines()[-TAIL:] if line.strip())
-        starved = _STARVED.search(output)
-        raise NoSelectionError(
-            Verdict.OUT_OF_MEMORY if starved else Verdict.BUILD_ERROR,
-            f"compiling the release's selection code failed:\n    {tail}",
-            "Give it more memory." if starved else "Compare the release's sources with its kernels' headers.",
-        )
+        failed = "compiling the release's selection code failed"
+        if _STARVED.search(output):
+            raise NoSelectionError(Verdict.OUT_OF_MEMORY, f"{failed}:\n    {tail}", "Give it more memory.")
+        reason, remedy = self._blame(failed, "Compare the release's sources with its kernels' headers.")
+        raise NoSelectionError(Verdict.BUILD_ERROR, f"{reason}:\n    {tail}", remedy)
 
     def _variables(self) -> Mapping[str, str]:
         kept = {

@@ -97,7 +97,9 @@ class Inventory:
         """Read back what `to_json` wrote."""
         width = len(Kind._fields)
         groups = {
-            Kind(*row[:width]): Group(count=row[width], tiles=row[width + 1], clusters=row[width + 2])
+            Kind(*map(str, row[:width])): Group(
+                count=int(row[width]), tiles=dict(row[width + 1]), clusters=dict(row[width + 2])
+            )
             for row in data["groups"]
         }
         return cls(

@@ -185,6 +185,7 @@ def _build(folder: Path, built: Built, headers: Mapping[str, bytes], workshop: W
             folder=fresh,
             arch=workshop.arch,
             jobs=workshop.jobs,
+            cubins=workshop.cubins,
         )
         spec = compiler.spec()
         kept = _kept(spec["sources"], settings)
@@ -211,9 +212,7 @@ def _build(folder: Path, built: Built, headers: Mapping[str, bytes], workshop: W
             (fresh / name).replace(folder / name)
     except OSError as error:
         reason = f"the selection code cannot be built in {folder.parent}: {error.strerror or error}."
-        raise NoSelectionError(
-            Verdict.NOT_RUN, reason, "Free some space, or set KERNEL_MATRIX_CACHE."
-        ) from error
+        raise NoSelectionError(Verdict.NOT_RUN, reason, sources.SPACE) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return note

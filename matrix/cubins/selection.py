@@ -95,9 +95,20 @@ class Answers:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Answers:
-        """Read back what `to_json` wrote."""
-        splits = tuple((ep, tp) for ep, tp in data["splits"])
-        columns = data["columns"]
+        """Read back what `to_json` wrote.
+
+        Raises:
+            ValueError, KeyError, TypeError, IndexError, AttributeError: it is damaged.
+        """
+        splits = tuple((int(ep), int(tp)) for ep, tp in data["splits"])
+        columns, tokens, texts = (
+            data["columns"],
+            tuple(map(int, data["tokens"])),
+            tuple(map(str, data["texts"])),
+        )
+        for column in columns:
+            if len(column) not in {0, len(tokens)} or not all(number >= -len(texts) for number in column):
+                raise ValueError(f"a column of other than {len(tokens)} numbers: {column}")
         counts = {
             shape: {
                 activation: [
@@ -107,8 +118,10 @@ class Answers:
             }
             for shape, table in data["counts"].items()
         }
-        texts = tuple(data["texts"])
-        return cls(splits=splits, tokens=tuple(data["tokens"]), texts=texts, counts=counts)
+        told = [len(columns) for table in counts.values() for columns in table.values()]
+        if set(told) != {len(splits)} or len({frozenset(table) for table in counts.values()}) != 1:
+            raise ValueError("not every activation has a column for every shape and split")
+        return cls(splits=splits, tokens=tokens, texts=texts, counts=counts)
 
 
 def ask(

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from matrix.cubins import agreement, names
+from matrix.cubins.answers import ARCH
 from matrix.cubins.inventory import BFLOAT16, since
 
 if TYPE_CHECKING:
@@ -41,25 +42,34 @@ def lines(found: Finding) -> list[str]:
         f"FlashInfer {inventory.release}: {inventory.total} kernels ({inventory.origin})",
         f"  {families}; {len(inventory.unparsed)} names that do not parse",
         *(f"    {name}" for name in inventory.unparsed[:SOME]),
-        *([f"  {found.note}"] if found.note else []),
         "",
         *_moe(inventory),
         "",
-        *([_not_anew(found.problem)] if found.problem and known.selection else []),
+        *(_not_anew(found.problem) if found.problem and known.selection else []),
         *_selection(known),
     ]
     told += [f"  DISAGREE  {sentence}" for sentence in agreement.disagreements(known)]
-    if not inventory.moe():
+    asserted = _assertions(found)
+    if not inventory.moe() or not asserted:
         return told
     told += ["", "Activations that engines let through, against those that this release can run:"]
-    for fit, engines in groupby(agreement.assertions(known), key=_fit):
+    for fit, engines in groupby(asserted, key=_fit):
         first, *_, last = [each.engine for each in engines] * 2
         told.append(f"  {first if first == last else f'{first} - {last}'}: {fit}")
     return told
 
 
-def _not_anew(problem: Mapping[str, str]) -> str:
-    return f"Not asked anew: {problem['verdict']}, {problem['reason']} The answers of before are shown."
+def _assertions(found: Finding) -> list[agreement.Assertion]:
+    """Engines against a release; they assert for the architecture of the package's answers, and for no other."""
+    return agreement.assertions(found.known) if found.known and found.arch == ARCH else []
+
+
+def _not_anew(problem: Mapping[str, str]) -> list[str]:
+    return [
+        f"Not asked anew: {problem['verdict']}, {problem['reason'].rstrip('.')}.",
+        *_remedy(problem),
+        "The answers of before are shown.",
+    ]
 
 
 def _fit(each: agreement.Assertion) -> str:
@@ -99,7 +109,8 @@ def _selection(known: Known) -> list[str]:
         return [f"Selection: {problem['verdict']}, {problem['reason']}", *_remedy(problem)]
     made, answers = known.made, known.selection
     told = [
-        f"Selection of BF16 kernels, compiled for SM {made['arch']} with CUDA {made['cuda']} (`{made['command']}`):"
+        f"Selection of BF16 kernels, compiled for SM {made['arch']} with CUDA {made['cuda']} (`{made['command']}`)",
+        f"and the headers of {known.origin}:",
     ]
     if answers.silent:
         told.append("  The release's own list is empty at every shape; only its refusals say something.")
@@ -159,6 +170,6 @@ def document(found: Finding) -> dict[str, Any]:
         "disagreements": agreement.disagreements(known),
         "engines": [
             {"engine": each.engine, "fit": each.fit, "refused": each.refused, "unserved": each.unserved}
-            for each in agreement.assertions(known)
+            for each in _assertions(found)
         ],
     }

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
 from matrix.cubins.inventory import Inventory, take
-from matrix.errors import InputError, KernelMatrixError
+from matrix.errors import InputError, KernelMatrixError, NetworkError
+from matrix.releases.net import is_local
 from matrix.releases.wheel import open_file, open_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from matrix.releases.index import File, Index
@@ -28,12 +32,18 @@ MOE = "/batched_gemm"
 
 SCHEMA = 1
 CONNECTIONS = 6
+SPACE = "Free some space, or set KERNEL_MATRIX_CACHE."
 HELP = (
     "give --cubins with a flashinfer-cubin wheel, the site-packages folder that it is installed in, or FlashInfer's "
     "own cache of cubins (by default ~/.cache/flashinfer/cubins) where this release was used."
 )
+LOG = logging.getLogger(__name__)
 _CHECKSUM = re.compile(r"^[0-9a-f]{64}\s+(\S+)\.cubin$", re.MULTILINE)
 _ARTIFACTS = re.compile(r'"([0-9a-f]{40}/[^"]+?)/?"')
+
+
+class UnreachableError(NetworkError):
+    """No index answers at all, so asking for the next release is of no use."""
 
 
 def releases(index: Index) -> list[str]:
@@ -46,12 +56,15 @@ def wheel_of(release: str, index: Index) -> File:
 
     Raises:
         InputError: no index offers it; says what would help.
+        UnreachableError: no index answers, and no listing was kept.
     """
     wanted = Version(release)
     try:
         offered = index.releases(PROJECT, pre=True, yanked=True)
     except InputError:
         offered = []  # no index knows the project
+    except NetworkError as error:
+        raise UnreachableError(error.what, error.remedy) from error
     for one in offered:
         if Version(one.version) == wanted:
             return one.best
@@ -96,7 +109,7 @@ def on_index(release: str, index: Index) -> Inventory:
 
     Raises:
         InputError: no index offers the wheel.
-        NetworkError: it cannot be read, or is cut short.
+        NetworkError: it cannot be read, or is cut short; `UnreachableError` where no server answers.
     """
     file = wheel_of(release, index)
     key = f"{SCHEMA}/{file.filename}-{(file.sha256 or 'no-digest')[:16]}.json"
@@ -107,23 +120,43 @@ def on_index(release: str, index: Index) -> Inventory:
         except (ValueError, KeyError, TypeError):
             pass  # written by something else; read anew
     digest = f", sha256 {file.sha256[:16]}" if file.sha256 else ""
-    with open_file(file, index.network) as tree:
-        inventory = take(release, f"{file.filename}{digest}", _listed(tree.members()))
+    answered = index.network.requests
+    try:
+        with open_file(file, index.network) as tree:
+            inventory = take(release, f"{file.filename}{digest}", _listed(tree.members()))
+    except NetworkError as error:
+        if is_local(file.url) or index.network.requests > answered:
+            raise
+        raise UnreachableError(error.what, error.remedy) from error
     if file.sha256:
-        index.store.write("kernels", key, json.dumps(inventory.to_json()).encode())
+        try:
+            index.store.write("kernels", key, json.dumps(inventory.to_json()).encode())
+        except OSError as error:
+            LOG.info("the names of %s are not kept: %s", file.filename, error)
     return inventory
 
 
 def on_index_all(
     wanted: Sequence[str], index: Index
 ) -> tuple[list[Inventory], list[tuple[str, KernelMatrixError]]]:
-    """The kernels of several releases in their order, and those that could not be read, each with its reason."""
+    """The kernels of several releases in their order, and those that could not be read, each with its reason.
+
+    Once no server answers, the others are not asked.
+    """
+    down: list[UnreachableError] = []
 
     def read(release: str) -> Inventory | KernelMatrixError:
+        if down:
+            return down[0]
         try:
             return on_index(release, index)
+        except UnreachableError as error:
+            down.append(error)
+            return error
         except KernelMatrixError as error:
             return error
+        except OSError as error:
+            return InputError(f"names cannot be read here: {error.strerror or error}.", SPACE)
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         found = list(zip(wanted, pool.map(read, wanted), strict=True))
@@ -142,10 +175,10 @@ def in_path(release: str, path: Path, index: Index) -> Inventory:
     Raises:
         InputError: there are no kernels of this release there.
     """
-    with open_path(path, index.network) as tree:
+    with _opened(path, index) as tree:
         members = tree.members()
         if any(name.startswith(PACKAGE) for name in members):
-            found = _version(tree)
+            found = _version(members)
             if not found:
                 raise InputError(
                     f"{path} does not say which release of {PROJECT} it is: it has no METADATA.",
@@ -166,7 +199,8 @@ def in_path(release: str, path: Path, index: Index) -> Inventory:
             raise InputError(
                 f"{path} holds no {what} of FlashInfer {release} (its folder {lacking[0]}).", _give()
             )
-        listed = set(_listed(name for name in members if name.startswith(own)))
+        present = set(_listed(name for name in members if name.startswith(own)))
+        listed = set(present)
         notes = [name for name in members if name.startswith(own) and name.endswith("/checksums.txt")]
         used = [folder for folder in own if MOE in folder and f"{folder}checksums.txt" not in members]
         for text in tree.read(notes).values():
@@ -176,7 +210,41 @@ def in_path(release: str, path: Path, index: Index) -> Inventory:
     if not listed:
         raise InputError(f"{path} holds no kernels of FlashInfer {release}.", _give())
     only = ", only those that were used: it has no list of them" if used else ""
+    if absent := len(listed - present):
+        only += f"; {absent} of them are in its checksums alone, and not there"
     return take(release, f"FlashInfer's cache of cubins in {path}{only}", listed)
+
+
+@contextmanager
+def _opened(path: Path, index: Index) -> Iterator[Tree]:
+    """A wheel or folder that the user named; of the package's own folder, the one that it lies in."""
+    home = path.parent if path.name == PACKAGE.rstrip("/") and path.is_dir() else path
+    try:
+        with open_path(home, index.network) as tree:
+            if path.suffix == ".whl" and not any(name.startswith(PACKAGE) for name in tree.members()):
+                project = next(filter(None, map(_project, tree.members())), "")
+                of = f"of {project}, and not of {PROJECT}" if project else f"without {PACKAGE}"
+                raise InputError(f"{path} is a wheel {of}.", _give())
+            yield tree
+    except NetworkError as error:
+        if not error.what.startswith(path.name):
+            raise
+        remedy = "It was cut short, damaged or changed: copy or download it again."
+        raise InputError(f"--cubins: {error.what}", remedy) from error
+
+
+def fingerprint(release: str, path: Path, index: Index) -> str:
+    """A digest of the headers of a local package, to tell answers that were compiled with the same ones.
+
+    Returns:
+        12 digits, or `none` where there are no headers that can be read.
+    """
+    try:
+        found = headers(release, path, index)
+    except (KernelMatrixError, OSError):
+        return "none"
+    told = sorted((name, sha256(data).hexdigest()) for name, data in found.items())
+    return sha256(repr(told).encode()).hexdigest()[:12]
 
 
 def headers(release: str, path: Path | None, index: Index) -> dict[str, bytes]:
@@ -192,7 +260,7 @@ def headers(release: str, path: Path | None, index: Index) -> dict[str, bytes]:
         NetworkError: the wheel cannot be read, or is cut short.
     """
     network = index.network
-    with open_path(path, network) if path else open_file(wheel_of(release, index), network) as tree:
+    with _opened(path, index) if path else open_file(wheel_of(release, index), network) as tree:
         members = tree.members()
         packed = any(name.startswith(PACKAGE) for name in members)
         own = (f"{PACKAGE}cubins/",) if packed else artifacts(release, index)
@@ -225,10 +293,21 @@ def _listed(members: Iterable[str]) -> list[str]:
     return sorted({path.stem for path in paths if path.suffix == ".cubin"})
 
 
-def _version(tree: Tree) -> str:
+def _version(members: Iterable[str]) -> str:
     """The version of an installed or packed cubin package; empty where it does not say."""
-    for name in tree.members():
-        folder, _, file = name.partition("/")
-        if folder.startswith("flashinfer_cubin-") and folder.endswith(".dist-info") and file == "METADATA":
-            return folder.removeprefix("flashinfer_cubin-").removesuffix(".dist-info")
+    for name in members:
+        project, version = _dist(name)
+        if project == PROJECT and name.endswith("/METADATA"):
+            return version
     return ""
+
+
+def _project(member: str) -> str:
+    return _dist(member)[0]
+
+
+def _dist(member: str) -> tuple[str, str]:
+    """Project and version of a file's `.dist-info` folder; empty where it is in none."""
+    folder = member.partition("/")[0]
+    project, _, version = folder.removesuffix(".dist-info").partition("-")
+    return (project.replace("_", "-"), version) if folder.endswith(".dist-info") else ("", "")

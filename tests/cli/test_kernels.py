@@ -2,13 +2,16 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from matrix.cli import main
+from matrix.cubins import answers, sources
 from matrix.errors import Exit
+from matrix.releases.index import Index
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/reference/kernels.schema.json").read_text())
 RELU2 = (
@@ -91,6 +94,7 @@ def test_kernels_of_a_path_and_a_disagreement(capsys, tmp_path):
         archive.writestr(f"flashinfer_cubin/cubins/x/{RELU2}.cubin", b"")
         archive.writestr("flashinfer_cubin/cubins/x/Bmm_of_a_new_form.cubin", b"")
         archive.writestr("flashinfer_cubin-0.6.8.post1.dist-info/METADATA", "")
+        archive.writestr("flashinfer_cubin-0.6.8.post1.dist-info/RECORD", "")
     status, told = document(capsys, "0.6.8.post1", "--cubins", str(path))
     assert status == Exit.UNEXPECTED
     (release,) = told["releases"]
@@ -114,6 +118,11 @@ def test_kernels_of_a_path_and_a_disagreement(capsys, tmp_path):
         (("0.6.8.post1", "--arch", "10.0"), "unknown architecture '10.0'.*\n.*Did you mean 10.0a"),
         (("0.6.8.post1", "--write", "x"), "Add --select"),
         (("0.6.8.post1", "0.6.8", "--select", "--package", "x"), "lays out one release, not 2"),
+        (("",), "no release was named.*\n.*kernel-matrix kernels 0.6.8.post1"),
+        (("0.6.8.post1", " , ", "--history"), "no release was named"),
+        (("0.6.8.post1", "--against", ""), "--against names no release"),
+        (("0.6.8.post1", "--select", "--write", "/proc/x"), "--write: nothing can be written in /proc/x"),
+        (("0.6.8.post1", "--select", "--package", "/etc/passwd"), "--package: nothing can be written"),
     ],
 )
 def test_bad_input_is_one_message(arguments, message, capsys):
@@ -124,6 +133,13 @@ def test_bad_input_is_one_message(arguments, message, capsys):
     assert re.search(message, error)
     assert "Traceback" not in error
     assert len(error.splitlines()) <= 2
+
+
+def test_an_empty_path(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["kernels", "0.6.8.post1", "--cubins", ""])
+    assert left.value.code == Exit.BAD_INPUT
+    assert "--cubins: the path is empty" in capsys.readouterr().err
 
 
 def test_no_jobs(capsys):
@@ -155,9 +171,88 @@ def test_a_failed_selection_hides_no_answers(capsys, monkeypatch, tmp_path):
     status, told = document(capsys, "0.6.8.post1")
     assert status == Exit.AS_EXPECTED
     assert told["releases"][0]["selection"] == release["selection"]
-    assert not (tmp_path / "cache" / "answers").exists()  # nothing new to keep
+    assert not (tmp_path / "cache" / answers.KIND).exists()  # nothing new to keep
     assert main(["kernels", "0.6.8.post1", "--select"]) == Exit.INCOMPLETE
-    assert "Not asked anew: NOT_RUN, there is no C++ compiler" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    place = lines.index("Not asked anew: NOT_RUN, there is no C++ compiler (c++) on this machine.")
+    assert lines[place + 1 : place + 3] == ["  Install g++ or clang.", "The answers of before are shown."]
+
+
+def test_a_local_package_is_told_from_the_releases_own(capsys, monkeypatch, tmp_path):
+    """What was asked of it stands under its own name, and nowhere else."""
+    path = tmp_path / "flashinfer_cubin-0.6.8.post1-py3-none-any.whl"
+    wheel(path, RELU2, header=True)
+    own = answers.find("0.6.8.post1")
+    digest = sources.fingerprint("0.6.8.post1", path, Index())
+    made = {"command": "x --cubins y", "arch": "10.0a", "cuda": "1.2", "origin": "y", "cubins": digest}
+    answers.write(replace(own, made=made), None)
+    assert main(["kernels", "0.6.8.post1"]) == Exit.AS_EXPECTED
+    told = capsys.readouterr().out
+    assert "`kernel-matrix kernels 0.6.8.post1 --select`" in told
+    assert f"and the headers of {own.inventory.origin}:" in told
+    assert main(["kernels", "0.6.8.post1", "--cubins", str(path)]) == Exit.UNEXPECTED
+    told = capsys.readouterr().out
+    assert "with CUDA 1.2 (`x --cubins y`)\nand the headers of y:" in told
+    wheel(path, RELU2)  # other headers: none
+    assert main(["kernels", "0.6.8.post1", "--cubins", str(path)]) == Exit.UNEXPECTED
+    assert f"and the headers of {own.inventory.origin}:" in capsys.readouterr().out
+
+
+def test_a_release_that_only_a_local_package_tells_of(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", "")  # no compiler
+    path = tmp_path / "a folder" / "flashinfer_cubin-0.6.14-py3-none-any.whl"
+    path.parent.mkdir()
+    wheel(path, RELU2, header=True, release="0.6.14")
+    status, told = document(capsys, "0.6.14", "--select", "--cubins", str(path))
+    assert status == Exit.INCOMPLETE
+    (release,) = told["releases"]
+    assert release["made"]["command"] == f"kernel-matrix kernels 0.6.14 --select --cubins '{path}'"
+    assert str(path) in release["made"]["origin"]
+    status, told = document(capsys, "0.6.14")
+    assert status == Exit.AS_EXPECTED
+    assert str(path) in told["releases"][0]["inventory"]["origin"]
+
+
+def test_engines_assert_for_one_architecture(capsys):
+    assert main(["kernels", "0.6.8.post1", "--arch", "10.3a"]) == Exit.AS_EXPECTED
+    assert "Activations that engines" not in capsys.readouterr().out
+    assert document(capsys, "0.6.8.post1", "--arch", "10.3a")[1]["releases"][0]["engines"] == []
+
+
+def test_history_where_nothing_can_be_noted_down(capsys, monkeypatch, tmp_path):
+    """As on a full disk: an index is there, and its listing cannot be kept."""
+    (tmp_path / "file").touch()
+    (tmp_path / "wheels").mkdir()
+    wheel(tmp_path / "wheels" / "flashinfer_cubin-0.6.8.post1-py3-none-any.whl", RELU2)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    monkeypatch.delenv("UV_OFFLINE")
+    monkeypatch.setenv("KERNEL_MATRIX_CACHE", str(tmp_path / "file"))
+    assert main(["kernels", "--history"]) == Exit.AS_EXPECTED
+    told = capsys.readouterr()
+    assert "relu2: since 0.6.8 (" in told.out
+    assert "The releases that come with this tool are shown." in told.err
+    assert "resume" not in told.err
+
+
+def test_history_with_a_wheel_that_cannot_be_read(capsys, monkeypatch, tmp_path):
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    for release in ("0.6.8", "0.6.8.post1", "0.6.14"):
+        path = folder / f"flashinfer_cubin-{release}-py3-none-any.whl"
+        wheel(path, RELU2, release=release)
+        if release != "0.6.8":
+            path.write_bytes(path.read_bytes()[:-100])
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.delenv("UV_OFFLINE")
+    status, told = document(capsys, "--history")
+    assert status == Exit.INCOMPLETE
+    relu2 = next(
+        kind
+        for kind in told["history"]["kinds"]
+        if (kind["activation"], kind["a"], kind["b"]) == ("relu2", "Bfloat16", "Bfloat16")
+    )
+    assert [(span["first"], span["count"]) for span in relu2["spans"]] == [("0.6.8", 1), ("0.6.8.post1", 36)]
+    assert list(told["history"]["not_read"]) == ["0.6.14"]
 
 
 def test_a_cache_folder_that_cannot_be_written_takes_nothing_away(capsys, monkeypatch, tmp_path):
@@ -177,12 +272,15 @@ def test_a_cache_folder_that_cannot_be_written_takes_nothing_away(capsys, monkey
     assert unknown["problem"]["verdict"] == "NOT_RUN"
 
 
-def wheel(path, *kernels, metadata=True):
+def wheel(path, *kernels, metadata=True, header=False, release="0.6.8.post1"):
     with zipfile.ZipFile(path, "w") as archive:
         for kernel in kernels:
             archive.writestr(f"flashinfer_cubin/cubins/x/{kernel}.cubin", b"")
         if metadata:
-            archive.writestr("flashinfer_cubin-0.6.8.post1.dist-info/METADATA", "")
+            archive.writestr(f"flashinfer_cubin-{release}.dist-info/METADATA", "")
+        archive.writestr(f"flashinfer_cubin-{release}.dist-info/RECORD", "")
+        if header:
+            archive.writestr("flashinfer_cubin/cubins/x/include/flashinferMetaInfo.h", "")
 
 
 def test_a_bad_wheel_is_one_verdict_a_release(capsys, tmp_path):

@@ -1,6 +1,7 @@
 """The answers that come with the package."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -120,18 +121,40 @@ def test_an_unknown_release_says_what_would_help(load):
     problem = answers.missing("0.6.14")
     assert problem["verdict"] == "NOT_RUN"
     assert "0.6.14" in problem["reason"]
-    assert "kernel-matrix kernels 0.6.14 --select" in problem["remedy"]
+    assert "kernel-matrix kernels 0.6.14 --cubins PATH --select" in problem["remedy"]
     assert "releases after 0.6.13 are published by FlashInfer itself" in problem["remedy"]
     assert "There is no flashinfer-cubin before 0.4.0" in answers.missing("0.3.0")["remedy"]
 
 
 def test_what_was_asked_here_goes_first(load, tmp_path):
     store = Store(tmp_path)
-    known = replace(load("0.6.8.post1"), made={"command": "here", "arch": answers.ARCH})
+    known = replace(load("0.6.8.post1"), made=HERE)
     answers.write(known, None, store)
     assert answers.find("0.6.8.post1", store) == known
 
 
+def test_answers_of_a_local_package_never_stand_for_the_releases_own(load, tmp_path):
+    store, own = Store(tmp_path), load("0.6.8.post1")
+    local = replace(own, made=HERE | {"cubins": "0123", "origin": "a folder"})
+    path = answers.write(local, None, store)
+    assert answers.find("0.6.8.post1", store) == own
+    assert answers.find("0.6.8.post1", store, cubins="4567") == own
+    assert answers.find("0.6.8.post1", store, cubins="0123") == local
+    assert (own.local, local.local, local.origin) == (False, True, "a folder")
+    path.write_bytes(b"{")
+    assert answers.find("0.6.8.post1", store, cubins="0123") == own
+    for release, digest in (("0.6.14", "a"), ("0.6.14", "b")):  # nothing else is known of it
+        told = replace(
+            local, inventory=replace(own.inventory, release=release), made=local.made | {"cubins": digest}
+        )
+        os.utime(answers.write(told, None, store), (1, 1) if digest == "a" else None)
+    assert answers.find("0.6.14", store).made["cubins"] == "b"
+    kept = replace(told, selection=None, problem=answers.not_asked("0.6.14"), made={})
+    answers.write(kept, None, store)
+    assert answers.find("0.6.14", store) == kept
+
+
+HERE = {"command": "here", "arch": answers.ARCH, "cuda": "13.0"}
 FAILURES = [("NOT_RUN", "no compiler"), ("OUT_OF_MEMORY", "0 GiB are free"), ("BUILD_ERROR", "error: x")]
 
 
@@ -141,7 +164,7 @@ def test_a_failure_hides_and_replaces_no_answer(load, tmp_path, verdict, reason)
     failed = replace(good, selection=None, problem={"verdict": verdict, "reason": reason, "remedy": ""})
     answers.write(failed, None, store)
     assert answers.find("0.6.8.post1", store) == good  # of the package
-    here = replace(good, made={"command": "here", "arch": answers.ARCH})
+    here = replace(good, made=HERE)
     answers.write(here, None, store)
     answers.write(failed, None, store)
     assert answers.find("0.6.8.post1", store) == here  # of the cache
@@ -175,10 +198,42 @@ def test_answers_for_two_architectures_lie_side_by_side(load, tmp_path):
     assert untold.problem["remedy"] == "kernel-matrix kernels 0.6.8 --select --arch 10.3a"
 
 
-def test_a_damaged_file_of_the_cache_hides_nothing(load, tmp_path):
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ((), 7),
+        (("made",), []),
+        (("made",), {}),
+        (("problem",), 7),
+        (("selection",), 7),
+        (("selection", "counts"), {"x": 7}),
+        (("selection", "counts"), {}),
+        (("selection", "counts", "deepseek-v3"), {}),
+        (("selection", "counts", "deepseek-v3", "silu-gated"), [0]),
+        (("selection", "counts", "deepseek-v3", "silu-gated"), 10**6),
+        (("selection", "columns", 0), 7),
+        (("selection", "columns", 0), ["a"] * 5),
+        (("selection", "columns", 0), [1]),
+        (("selection", "columns", 0), [-100] * 5),
+        (("selection", "tokens"), None),
+        (("selection", "splits"), [7]),
+        (("inventory", "groups", 0), 7),
+        (("inventory", "groups", 0, 7), "many"),
+        (("inventory", "groups", 0, 8), 7),
+    ],
+)
+def test_a_damaged_file_of_the_cache_hides_nothing(load, tmp_path, place, value, caplog):
+    good = load("0.6.8.post1")
     store = Store(tmp_path)
-    store.write("answers", "0.6.8.post1-sm10.0a.json", b"{")
-    assert answers.find("0.6.8.post1", store) == load("0.6.8.post1")
+    path = answers.write(replace(good, made=HERE), None, store)
+    data = {"whole": json.loads(path.read_bytes())}
+    inner = data
+    for key in (*("whole", *place)[:-1],):
+        inner = inner[key]
+    inner[("whole", *place)[-1]] = value
+    path.write_text(json.dumps(data["whole"]))
+    assert answers.find("0.6.8.post1", store) == good
+    assert "It is passed over." in caplog.text
 
 
 def test_names_that_do_not_parse_say_nothing_to_a_worker(load):

@@ -1,6 +1,8 @@
 """What stands between a release and its answers: compilers, memory, disk."""
 
 import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,19 +102,56 @@ def test_memory_and_disk_are_looked_at_first():
 
 
 @pytest.fixture
-def run(tmp_path):
-    """Run a program as a compiler would be."""
+def here(tmp_path):
+    """A compiler whose release's Python is whatever program a test puts there."""
     from matrix.cubins.toolchain import Toolchain
+    from matrix.environments.build import Built, Environment
+    from matrix.environments.fingerprint import look
+    from matrix.environments.recipes import load
 
-    chain = Toolchain(home=tmp_path, version="13.0", origin="system", cudart=tmp_path / "libcudart.so")
-
-    class Here:
-        programs = ()
-
-    made = compiler.Compiler(
-        settings=settings.load(), toolchain=chain, built=Here(), folder=tmp_path, arch="10.0a", jobs=1
+    known = load()
+    environment = Environment(release="0.6.8", recipe=known.named("lean"), torch=known.torch)
+    return compiler.Compiler(
+        settings=settings.load(),
+        toolchain=Toolchain(home=tmp_path, version="13.0", origin="system", cudart=tmp_path / "libcudart.so"),
+        built=Built(
+            environment=environment,
+            prefix=tmp_path / "environment",
+            programs=(),
+            fingerprint=look(Path(sys.executable)),
+            seconds=0.0,
+            reused=True,
+            installer="uv",
+        ),
+        folder=tmp_path,
+        arch="10.0a",
+        jobs=1,
     )
-    return lambda script: made._run([shutil.which("sh"), "-c", script])
+
+
+@pytest.fixture
+def run(here):
+    """Run a program as a compiler would be."""
+    return lambda script: here._run([shutil.which("sh"), "-c", script])
+
+
+def test_headers_of_a_local_package_are_named_and_not_the_release(here, tmp_path):
+    python = here.built.python
+    python.parent.mkdir(parents=True, exist_ok=True)
+    python.write_text("#!/bin/sh\necho 'RuntimeError: flashinferMetaInfo.h not found' >&2; exit 1\n")
+    python.chmod(0o755)
+    with pytest.raises(NoSelectionError, match="the release does not say how to compile") as raised:
+        here.spec()
+    assert "flashinfer/jit" in raised.value.remedy
+    local = replace(here, cubins=tmp_path / "sp")
+    for fail in (local.spec, lambda: local._run([shutil.which("sh"), "-c", "echo not found; exit 1"])):
+        with pytest.raises(NoSelectionError, match="not found") as raised:
+            fail()
+        assert raised.value.verdict is Verdict.BUILD_ERROR
+        assert raised.value.what.startswith(
+            f"the headers in {tmp_path / 'sp'} are not those that FlashInfer 0.6.8 compiles with:"
+        )
+        assert "Give an unchanged flashinfer-cubin 0.6.8" in raised.value.remedy
 
 
 @pytest.mark.parametrize(

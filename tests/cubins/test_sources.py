@@ -2,11 +2,16 @@
 
 import shutil
 import zipfile
+from hashlib import sha256
 
 import pytest
 
-from matrix.cubins import inventory, sources
+from matrix.cubins import gather, inventory, sources
 from matrix.errors import InputError, NetworkError
+from matrix.releases.index import Index
+from matrix.releases.net import Network
+from matrix.releases.settings import Settings
+from matrix.releases.store import Store
 
 
 def test_a_wheel_on_the_index_is_read_once(package, index):
@@ -49,6 +54,9 @@ def test_an_installed_package(package, index, tmp_path):
         archive.extractall(tmp_path / "site-packages")
     found = sources.in_path("0.6.8", tmp_path / "site-packages", index)
     assert found.moe()["relu2"] == 1
+    named = tmp_path / "site-packages" / "flashinfer_cubin"
+    assert sources.in_path("0.6.8", named, index).moe() == found.moe()
+    assert sources.headers("0.6.8", named, index) == sources.headers("0.6.8", named.parent, index)
     with pytest.raises(InputError, match=r"holds flashinfer-cubin 0\.6\.8, not 0\.6\.9"):
         sources.in_path("0.6.9", tmp_path / "site-packages", index)
     next((tmp_path / "site-packages").glob("*.dist-info/METADATA")).unlink()
@@ -69,6 +77,89 @@ def test_a_wheel_file(package, index, kernel_names):
     assert sources.in_path("0.6.8", package(), index).total == len(kernel_names)
 
 
+def test_a_wheel_of_another_project(library, index):
+    path = library()
+    for read in (sources.in_path, sources.headers):
+        with pytest.raises(InputError, match=r"is a wheel of flashinfer-python, and not of flashinfer-cubin"):
+            read("0.6.8", path, index)
+
+
+def test_a_wheel_of_the_users_that_is_cut_short(package, index):
+    path = package()
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="not a whole wheel") as raised:
+        sources.in_path("0.6.8", path, index)
+    assert raised.value.remedy == "It was cut short, damaged or changed: copy or download it again."
+
+
+def test_headers_have_a_fingerprint(package, index, tmp_path):
+    path = package()
+    first = sources.fingerprint("0.6.8", path, index)
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "site-packages")
+    assert sources.fingerprint("0.6.8", tmp_path / "site-packages", index) == first
+    next((tmp_path / "site-packages").rglob("*.h")).write_text("changed")
+    assert sources.fingerprint("0.6.8", tmp_path / "site-packages", index) != first
+    assert sources.fingerprint("0.6.9", tmp_path / "nowhere", index) == "none"
+
+
+class Counted(Network):
+    """Notes down what it is asked for."""
+
+    def __init__(self, settings):
+        super().__init__(settings)
+        self.asked = []
+
+    def get(self, url, **options):
+        self.asked.append(url)
+        return super().get(url, **options)
+
+
+def test_an_index_that_does_not_answer_is_asked_once(tmp_path, monkeypatch):
+    """A port where nobody listens; what is kept is shown, and one line says why."""
+    monkeypatch.setattr("matrix.releases.net.TRIES", 1)
+    network = Counted(Settings(indexes=("http://127.0.0.1:9/simple",)))
+    found = gather.look_all(
+        ["0.6.8", "0.6.8.post1", "0.6.14"], None, Index(network, Store(tmp_path / "store"))
+    )
+    network.close()
+    assert network.asked == ["http://127.0.0.1:9/simple/flashinfer-cubin/"]
+    assert [bool(each.known) for each in found] == [True, True, False]
+    assert len({each.note for each in found if each.known}) == 1
+    assert "cannot read http://127.0.0.1:9/simple/flashinfer-cubin/" in found[-1].problem["reason"]
+
+
+def test_a_server_of_wheels_that_does_not_answer_is_asked_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("matrix.releases.net.TRIES", 1)
+    page = tmp_path / "simple" / "flashinfer-cubin" / "index.html"
+    page.parent.mkdir(parents=True)
+    wheels = [f"flashinfer_cubin-0.6.{patch}-py3-none-any.whl" for patch in range(1, 9)]
+    page.write_text("".join(f'<a href="http://127.0.0.1:9/{name}">{name}</a>' for name in wheels))
+    network = Counted(Settings(indexes=((tmp_path / "simple").as_uri(),)))
+    index = Index(network, Store(tmp_path / "store"))
+    found = gather.look_all(sources.releases(index), None, index)
+    network.close()
+    assert len(found) == 8
+    assert len([url for url in network.asked if url.startswith("http:")]) == 1
+
+
+def test_names_that_cannot_be_kept_are_read_all_the_same(package, tmp_path):
+    """As on a full disk: a file stands where the folder of names should be made."""
+    path = package()
+    page = tmp_path / "simple" / "flashinfer-cubin" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text(
+        f'<a href="{path.as_uri()}#sha256={sha256(path.read_bytes()).hexdigest()}">{path.name}</a>'
+    )
+    settings = Settings(indexes=((tmp_path / "simple").as_uri(),))
+    store = Store(tmp_path / "store")
+    store.folder.mkdir()
+    store.path("kernels", "").touch()
+    read, failed = sources.on_index_all(["0.6.8"], Index(Network(settings), store))
+    assert [each.release for each in read] == ["0.6.8"]
+    assert failed == []
+
+
 def test_flashinfers_cache_holds_other_releases_too(library, index, tmp_path, artifact, kernel_names):
     library()
     own, other = tmp_path / "cubins" / artifact, tmp_path / "cubins" / ("0" * 40) / "batched_gemm-1-2"
@@ -81,7 +172,13 @@ def test_flashinfers_cache_holds_other_releases_too(library, index, tmp_path, ar
     (other / f"{kernel_names['swiglu'].replace('t128x16', 't128x64')}.cubin").write_bytes(b"")
     found = sources.in_path("0.6.8", tmp_path / "cubins", index)
     assert found.total == len(kernel_names)
-    assert found.origin == f"FlashInfer's cache of cubins in {tmp_path / 'cubins'}"
+    cache = f"FlashInfer's cache of cubins in {tmp_path / 'cubins'}"
+    assert found.origin == f"{cache}; 3 of them are in its checksums alone, and not there"
+    for name in kernel_names.values():
+        (own / f"{name}.cubin").touch()
+    assert sources.in_path("0.6.8", tmp_path / "cubins", index).origin == cache
+    for kernel in kernel_names.keys() - {"relu2"}:
+        (own / f"{kernel_names[kernel]}.cubin").unlink()
     (own / "checksums.txt").unlink()
     found = sources.in_path("0.6.8", tmp_path / "cubins", index)
     assert found.total == 1
