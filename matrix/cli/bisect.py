@@ -215,5 +215,6 @@ def _lines(found: Change) -> Sequence[str]:
     if found.between:
         told.append(f"{len(found.between)} between them cannot answer, so it may be any of these:")
         told += [f"  {step}" for step in found.between]
+        told += [f"  {remedy}" for remedy in dict.fromkeys(step.remedy for step in found.between) if remedy]
     told.append(f"{len(found.steps)} of {found.releases} releases were asked.")
     return told

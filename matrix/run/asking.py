@@ -108,7 +108,8 @@ class Declared:
 class Kernels:
     """Stage `kernel`: does the release ship a kernel for the cell, and does its own code find one for the shape?
 
-    Read from the answers in the cache folder and the package alone.
+    Read from the answers in the cache folder and the package alone; those of a local package (`kernels --cubins`)
+    stand only for releases of which nothing else is known.
 
     Args:
         point: what is asked.
@@ -127,6 +128,8 @@ class Kernels:
                 release=release, verdict=Verdict.NOT_RUN, stage="kernel", reason=reason, remedy=remedy
             )
         there, reason = kernel.found(self.point, Shipped.of(facts))
+        if known and known.local:
+            reason += f" (of a local package: {known.origin})"
         verdict = Verdict.PASS if there else Verdict.UNSUPPORTED
         return Step(release=release, verdict=verdict, stage="kernel", reason=reason)
 

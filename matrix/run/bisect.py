@@ -146,10 +146,15 @@ def search(
     )
 
 
+def _unanswered(option: str, step: Step) -> NoAnswerError:
+    remedy = f"{step.remedy.rstrip('.')}. Or name" if step.remedy else "Name"
+    return NoAnswerError(f"{option} {step}", f"{remedy} another release, or another --stage.")
+
+
 def _good_end(step: Step, tell: Callable[[str], None]) -> Step:
     tell(f"{step} (--good)")
     if step.verdict in UNANSWERED:
-        raise NoAnswerError(f"--good {step}", "Name another release, or another --stage.")
+        raise _unanswered("--good", step)
     if not step.verdict.good:
         raise InputError(
             f"--good {step.release} is not good: {step.verdict.value} at {step.stage}: {step.reason}",
@@ -161,7 +166,7 @@ def _good_end(step: Step, tell: Callable[[str], None]) -> Step:
 def _bad_end(step: Step, good: Step, tell: Callable[[str], None]) -> Step:
     tell(f"{step} (--bad)")
     if step.verdict is Verdict.NOT_RUN:
-        raise NoAnswerError(f"--bad {step}", "Name another release, or another --stage.")
+        raise _unanswered("--bad", step)
     if step.rank <= good.rank:
         raise InputError(
             f"--bad {step.release} is as good as --good {good.release}: {step.verdict.value} at {step.stage}: "

@@ -74,6 +74,11 @@ class TestWithoutAnIndex:
             ((NEMOTRON, "--good", "0.6.8", "--bad", "9.9"), 2, "unknown release '9.9'"),
             ((NEMOTRON, "--good", "window", "--bad", "0.6.8"), 2, "--good names .* releases"),
             ((NEMOTRON, "--good", "0.6.14", "--bad", "0.6.7"), 3, "--good 0.6.14  NOT_RUN at kernel"),
+            (
+                (NEMOTRON, "--good", "0.6.14", "--bad", "0.6.7"),
+                3,
+                "kernels 0.6.14 --cubins PATH --select. Or",
+            ),
             ((NEMOTRON[:-1], "--good", "0.6.8", "--bad", "0.6.7"), 2, "Did you mean nemotron-h"),
             (
                 ("activation=relu2", "--good", "0.6.8", "--bad", "0.6.7"),
