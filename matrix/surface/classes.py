@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from matrix import toml
 from matrix.errors import InputError, unknown
 from matrix.surface.calls import DIFFERS, RAISES
+from matrix.surface.proofs import WITNESSES
 from matrix.surface.subjects import FACTS
-from matrix.surface.witness import WITNESSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

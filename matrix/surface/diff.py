@@ -12,7 +12,8 @@ from matrix.errors import InputError, unknown
 from matrix.surface.calls import DIFFERS, RAISES, SWALLOWED, effect, land, only_appends, risky_calls
 from matrix.surface.classes import NO_WITNESS, BreakClass, Severity, break_classes
 from matrix.surface.facts import differences
-from matrix.surface.witness import BY_CALL, prove, prove_call
+from matrix.surface.proofs import BY_CALL, prove
+from matrix.surface.witness import prove_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

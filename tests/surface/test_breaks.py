@@ -8,8 +8,8 @@ import pytest
 from matrix.errors import InputError
 from matrix.surface.classes import BUILT_IN, Severity, break_classes, read
 from matrix.surface.diff import diff
+from matrix.surface.proofs import WITNESSES
 from matrix.surface.subjects import FACTS
-from matrix.surface.witness import WITNESSES
 
 CLASSES = {one.id: one for one in break_classes()}
 

@@ -1,7 +1,9 @@
 """Random pairs of signatures: what is found is true under real binding, and what real binding shows is found."""
 
+import enum
 import inspect
 import itertools
+import types
 from dataclasses import replace
 
 import pytest
@@ -237,6 +239,40 @@ def test_a_change_is_shown_by_what_callers_do(made, name):
     findings = [one for one in diff(made({"m": old}), made({"m": new})) if one.witness]
     shown = [(one.kind.severity.value, one.witness.text, one.witness.after) for one in findings]
     assert shown == [expected]
+
+
+KINDS = {
+    "function": "def f(a=0): ...",
+    "class": "class f:\n    def __init__(self, a=0): ...",
+    "enum": "import enum\nclass f(enum.Enum):\n    A = 0",
+    "constant": "f = 3",
+    "partial": "import functools\nf = functools.partial(print, 1)",
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [pair for pair in itertools.permutations(KINDS, 2) if pair[0] in ("function", "class", "enum")],
+)
+def test_what_is_said_of_another_kind_is_so(made, old, new):
+    findings = diff(made({"m": KINDS[old]}), made({"m": KINDS[new]}))
+    one = next(one for one in findings if one.kind.id == "symbol-kind-changed")
+    answers = []
+    for kind in (old, new):
+        module = types.ModuleType("m")
+        exec(KINDS[kind], vars(module))
+        try:
+            answers.append(
+                str(eval(one.witness.text, {"m": module, "inspect": inspect, "enum": enum, "a": 0}))
+            )
+        except TypeError as error:
+            answers.append(f"TypeError: {error}")
+    assert not answers[0].startswith("TypeError")
+    assert answers[1].startswith("TypeError") == (one.kind.severity is Severity.BREAKING)
+    assert answers[0] != answers[1]
+    if one.witness.before in {"True", "False"}:
+        assert answers[0] == one.witness.before
+    assert answers[1].partition(" arg ")[0] == one.witness.after.partition(" arg ")[0]
 
 
 def test_a_module_that_is_gone_is_not_found(made):
