@@ -1,21 +1,23 @@
 """Random pairs of signatures: what is found is true under real binding, and what real binding shows is found."""
 
 import enum
+import importlib
 import inspect
 import itertools
 import types
 from dataclasses import replace
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from matrix.surface.calls import Call, bind, land
+from matrix.surface.calls import RAISES, Call, bind, land
 from matrix.surface.classes import Severity
 from matrix.surface.diff import diff
+from matrix.surface.proofs import WITNESSES
 from matrix.surface.report import block, markdown, text
 
-STEADY = settings(max_examples=400, deadline=None, derandomize=True, database=None)
+STEADY = settings(max_examples=800, deadline=None, derandomize=True, database=None)
 NAMES = "abcdef"
 MORE = "one_more"
 BOUND = ("given", "keyword", "positional", "omit")
@@ -86,16 +88,7 @@ def found(made, old, new):
     return diff(made({"m": f"def f({old}): ..."}), made({"m": f"def f({new}): ..."}))
 
 
-@STEADY
-@given(signatures(), signatures())
-@example("d, /", "f, /")
-@example("f, e, /, d, c", "e, /, d, c")
-@example("a, b, /", "b, a, /")
-@example("a, *, d=1, **kw", "a, **kw")
-@example("b=1, c=1, *, a", "b, c=2, *, a")
-@example("a, /, **kw", "a, **kw")
-@example("*rest, **kw", "a=1, *rest, **kw")
-def test_findings_are_true_and_none_is_missed(made, old, new):
+def check(made, old, new):
     before, after = shape(old), shape(new)
     findings = found(made, old, new)
     for one in findings:
@@ -115,6 +108,19 @@ def test_findings_are_true_and_none_is_missed(made, old, new):
     for call in calls(before, after):
         bad = becomes(before, after, call)
         assert bad is None or worst <= bad.rank, (call.text("f"), bad)
+
+
+@STEADY
+@given(signatures(), signatures())
+@example("d, /", "f, /")
+@example("f, e, /, d, c", "e, /, d, c")
+@example("a, b, /", "b, a, /")
+@example("a, *, d=1, **kw", "a, **kw")
+@example("b=1, c=1, *, a", "b, c=2, *, a")
+@example("a, /, **kw", "a, **kw")
+@example("*rest, **kw", "a=1, *rest, **kw")
+def test_findings_are_true_and_none_is_missed(made, old, new):
+    check(made, old, new)
 
 
 @STEADY
@@ -325,3 +331,28 @@ def test_headline_says_how_many_are_shown(made):
     assert text("1", "2", findings, deep=True, notes=True)[0] == "1 -> 2: 3 breaking"
     document = block("1", "2", findings)
     assert (document["counts"], document["shown"]) == ({"breaking": 3}, {"breaking": 1})
+
+
+def run_property(made):
+    settings(STEADY, phases=[Phase.explicit, Phase.generate])(
+        given(signatures(), signatures())(lambda old, new: check(made, old, new))
+    )()
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "spoilt"),
+    [
+        ("diff", "_missed", lambda *_: []),
+        ("witness", "positional", lambda *_: None),
+        ("calls", "SWALLOWED", RAISES),
+        ("diff", "effect", lambda *_: None),
+    ],
+)
+def test_the_property_sees_a_spoilt_part(made, monkeypatch, where, name, spoilt):
+    module = importlib.import_module(f"matrix.surface.{where}")
+    monkeypatch.setattr(module, name, spoilt)
+    if name == "positional":
+        monkeypatch.setitem(WITNESSES, name, spoilt)
+        monkeypatch.setattr("matrix.surface.diff._missed", lambda *_: [])
+    with pytest.raises((AssertionError, ValueError)):
+        run_property(made)
