@@ -238,6 +238,8 @@ class Supervisor:
         else:
             verdict, reason = Verdict.CRASH, f"the process ended with status {status}"
         environment = worker.built.environment
+        if worker.cell is None and environment.recipe.engine:
+            reason += f" while FlashInfer and {environment.recipe.engine} were imported"
         log = self.out / "logs" / f"{_slug(environment)}.log"
         tail = _tail(log)
         self.watcher.failed(environment.id, f"{reason} ({worker.cell or 'before the first cell'})")

@@ -35,7 +35,7 @@ def main(plan_path: str, journal_path: str, environment_id: str, *done: str) -> 
     plan = json.loads(Path(plan_path).read_text(encoding="utf-8"))
     environment = next(entry for entry in plan["environments"] if entry["id"] == environment_id)
     bench = Bench.set_up(plan, environment)
-    if bench.replayed is not None:
+    if bench.replayed is not None and not done:  # a worker that goes on after a crash need not ask again
         policies = plan["policies"] if environment["policy"] else None
         journal.write("replay", environment=environment_id, **bench.replayed.facts(policies))
     ready = time.monotonic()

@@ -6,18 +6,19 @@ import importlib
 import linecache
 import textwrap
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from matrix.engines.replay.apart import apart
 from matrix.engines.replay.failures import NotReplayableError, UnspokenError
 from matrix.engines.replay.record import BLOCK, Call, InvalidCallError, Recorder
 from matrix.kernels.moe import routings
-from matrix.kernels.moe.probe import failure_of
 from matrix.kernels.moe.problem import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from torch import Tensor
 
@@ -102,23 +103,29 @@ class Replay:
     def facts(self, policies: Mapping[str, Any] | None) -> dict[str, Any]:
         """What holds for the engine beside this release, whatever the cell: for the journal.
 
+        Each question is asked in a process of its own: an engine that crashes for one activation loses its
+        contract, and no cell. The torch fallback answers there also where the kernel would run.
+
         Args:
             policies: rule sets by engine and release, to be held against the engine's own choice; None leaves
                 that out.
         """
         from matrix.engines.replay import contract, policy
+        from matrix.engines.replay.answer import answer
 
+        answered = Recorder(capability=self.recorder.capability, answer=answer)
         return {
             "engine": self.name,
             "flashinfer": self.recorder.capability.release,
             "replaced": self.replaced,
             "weights": {
-                kind: self._weights(gated=gated) for kind, gated in (("gated", True), ("non-gated", False))
+                kind: _weights_told(apart(partial(self._weights, gated=gated)))
+                for kind, gated in (("gated", True), ("non-gated", False))
             },
-            "contract": _guarded(lambda: contract.record(self)),
+            "contract": apart(lambda: contract.record(replace(self, recorder=answered))),
             "policy": {}
             if policies is None or self.engine.chooser is None
-            else _guarded(lambda: policy.hold(self.engine.chooser(), self.name, policies)),
+            else apart(lambda: policy.hold(self.engine.chooser(), self.name, policies)),
         }
 
     def _weights(self, *, gated: bool) -> dict[str, Any]:
@@ -201,13 +208,16 @@ class Replay:
             "type": type(error).__name__,
             "text": str(error),
             "frame": _place(frames[-1]) if frames else "",
+            "engine_frame": next((_place(frame) for frame in reversed(frames) if self._own(frame)), ""),
             "traceback": whole(error),
         }
         if calls:
             evidence |= told(calls[-1])
+        if isinstance(error, UnspokenError):
+            evidence = {"type": type(error).__name__, "text": str(error)}
         text = str(error).strip().splitlines()
         reason = f"{type(error).__name__}: {text[0] if text else 'no message'}"
-        own = bool(frames) and f"/{self.package}/" in frames[-1].filename
+        own = bool(frames) and self._own(frames[-1])
         if isinstance(error, InvalidCallError):
             why = "; ".join([str(error), *(deviations(calls[-1], problem) if calls else [])])
             kind, reason = Kind.BROKEN, f"{self.name} binds, but {why}"
@@ -224,12 +234,12 @@ class Replay:
             kind, reason = Kind.BROKEN, f"{self.name} breaks: {reason}"
         return Outcome(kind=kind, reason=reason, evidence=evidence)
 
+    def _own(self, frame: traceback.FrameSummary) -> bool:
+        return f"/{self.package}/" in frame.filename
 
-def _guarded(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    try:
-        return ask()
-    except Exception as error:  # noqa: BLE001 - what cannot be asked must not take the cells along
-        return {"error": str(failure_of(error, "asking"))}
+
+def _weights_told(asked: dict[str, Any]) -> dict[str, Any]:
+    return {"right": False, "reason": asked["error"]} if "error" in asked else asked
 
 
 def _misplaced(prepared: Prepared, gemm1: Tensor, gemm2: Tensor, *, gated: bool) -> str:
