@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import builtins
 from typing import TYPE_CHECKING, Any
 
-from matrix.surface.signatures import changes, is_static, parameters_of
+from matrix.surface.class_facts import ClassFacts
+from matrix.surface.signatures import changes, parameters_of
 from matrix.surface.subjects import Side, Subject
 
 if TYPE_CHECKING:
@@ -16,33 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["differences"]
 
-CALLED = {"__call__", "__enter__", "__exit__"}
-PLAIN_BASES = {
-    "object",
-    "Enum",
-    "IntEnum",
-    "StrEnum",
-    "Flag",
-    "IntFlag",
-    "ABC",
-    "Protocol",
-    "Generic",
-    "NamedTuple",
-}
-"""Bases outside a release that bring no public method, and that no caller asks for."""
-BUILT_IN = frozenset(vars(builtins))
-
 
 def differences(old: Surface, new: Surface) -> Iterator[Subject]:
     """Every subject that differs; modules whose entry is the same in both are not even read."""
     return _Comparison(old, new).run()
 
 
-class _Comparison:
+class _Comparison(ClassFacts):
     def __init__(self, old: Surface, new: Surface) -> None:
-        self.old = old
-        self.new = new
-        self.pairs: dict[tuple[str, str], str] = {}
+        super().__init__(old, new)
         self.homes: dict[tuple[str, str], str | None] = {}
         self.heirs: dict[str, str] = {}
         self.unchanged: dict[str, bool] = {}
@@ -107,10 +89,10 @@ class _Comparison:
             elif local in after.get("values", {}):
                 yield from self._became_value(path, qualname, after, after["values"][local])
             elif path not in self.new.modules:
-                yield self._gone(path, qualname, self._side(self.old, qualname), incidental=incidental)
+                yield self._gone(path, qualname, self.side_of(self.old, qualname), incidental=incidental)
             elif not incidental:
                 side = Side(file=self.new.modules[path]["file"], line=1, text=path)
-                yield self._kind_changed(path, qualname, self._kind_of(self.old, qualname), "module", side)
+                yield self.kind_changed(path, qualname, self.kind_of(self.old, qualname), "module", side)
         yield from self._otherwise(module, before, after)
 
     def _otherwise(self, module: str, before: Entry, after: Entry) -> Iterator[Subject]:
@@ -163,8 +145,8 @@ class _Comparison:
             name=path,
             facts=frozenset(facts),
             old=side,
-            new=self._side(self.new, home) if home else None,
-            words={"home": self._path(self.new, home) if home else ""},
+            new=self.side_of(self.new, home) if home else None,
+            words={"home": self.path_of(self.new, home) if home else ""},
             qualnames=(qualname,) if qualname else (),
         )
 
@@ -172,7 +154,7 @@ class _Comparison:
         """Where a name that left its path can be had now: the same definition, else the nearest of the name."""
         key = (path.rpartition(".")[0], qualname)
         if key not in self.homes:
-            self.homes[key] = qualname if self._path(self.new, qualname) else self._namesake(*key)
+            self.homes[key] = qualname if self.path_of(self.new, qualname) else self._namesake(*key)
         return self.homes[key]
 
     def _namesake(self, module: str, qualname: str) -> str | None:
@@ -199,7 +181,7 @@ class _Comparison:
     def _kept(self, path: str, qualname: str, now: str, *, incidental: bool) -> Iterator[Subject]:
         if qualname == now and self._is_same(qualname):
             return
-        best = self._path(self.old, qualname) or path
+        best = self.path_of(self.old, qualname) or path
         first = (qualname, now) not in self.pairs
         self.pairs.setdefault(
             (qualname, now), best if best == path or self.new.qualname(best) == now else path
@@ -210,8 +192,8 @@ class _Comparison:
                 symbol=path,
                 name=path,
                 facts=frozenset({"moved"}),
-                old=self._side(self.old, qualname),
-                new=self._side(self.new, now),
+                old=self.side_of(self.old, qualname),
+                new=self.side_of(self.new, now),
                 words={"home": now.partition(":")[0]},
                 qualnames=(qualname, now),
             )
@@ -235,35 +217,7 @@ class _Comparison:
         if _is_plain(text) or partial:
             side = Side(file=after["file"], line=value["line"], text=text)
             kind = "functools.partial" if partial else "constant"
-            yield self._kind_changed(path, qualname, self._kind_of(self.old, qualname), kind, side)
-
-    def _kind_of(self, surface: Surface, qualname: str) -> str:
-        if surface.function(qualname):
-            return "function"
-        return "class" if surface.enum(qualname) is None else "enum"
-
-    def _kind_changed(
-        self,
-        path: str,
-        qualname: str,
-        old: str,
-        new: str,
-        side: Side,
-        *,
-        call: tuple[Entry, Entry] | None = None,
-        base: str = "",
-    ) -> Subject:
-        return Subject(
-            kind="symbol",
-            symbol=path,
-            name=path,
-            facts=frozenset({"kind-changed"}),
-            old=self._side(self.old, qualname),
-            new=side,
-            words={"old": old, "new": new} | ({"base": base} if base else {}),
-            call=call,
-            qualnames=(qualname,),
-        )
+            yield self.kind_changed(path, qualname, self.kind_of(self.old, qualname), kind, side)
 
     def _conditional(self, path: str, qualname: str, now: str) -> Iterator[Subject]:
         before, after = self.old.conditional(path) or {}, self.new.conditional(path) or {}
@@ -278,7 +232,7 @@ class _Comparison:
                 symbol=path,
                 name=path,
                 facts=frozenset({"now-conditional"}),
-                old=self._side(self.old, qualname),
+                old=self.side_of(self.old, qualname),
                 new=Side(file=file, line=line, text=after.get("when", _needs_text(after["needs"]))),
                 words={"new": ", ".join(more)},
                 qualnames=(qualname, now),
@@ -304,7 +258,7 @@ class _Comparison:
         first = None if before else self.old.cls(old)
         second = None if after else self.new.cls(new)
         if before and after:
-            yield from self._bound_otherwise(old, new, path, before, after)
+            yield from self.bound_otherwise(old, new, path, before, after)
             yield from changes(path, before, after, (old, new), (self.old.file(old), self.new.file(new)))
         elif before and second:
             made = self.new.constructor(new)
@@ -315,159 +269,13 @@ class _Comparison:
                     {**before, "parameters": parameters_of(before, old)},
                     {**built, "parameters": parameters_of(built, made)},
                 )
-            yield self._kind_changed(path, old, "function", "class", self._side(self.new, new), call=call)
+            yield self.kind_changed(path, old, "function", "class", self.side_of(self.new, new), call=call)
         elif first and after:
-            yield self._kind_changed(
-                path, old, self._kind_of(self.old, old), "function", self._side(self.new, new)
+            yield self.kind_changed(
+                path, old, self.kind_of(self.old, old), "function", self.side_of(self.new, new)
             )
         elif first and second:
-            yield from self._class(old, new, path, first, second)
-
-    def _class(self, old: str, new: str, path: str, first: Entry, second: Entry) -> Iterator[Subject]:
-        kinds = self._kind_of(self.old, old), self._kind_of(self.new, new)
-        if kinds[0] != kinds[1]:
-            yield self._kind_changed(path, old, *kinds, self._side(self.new, new))
-        if first["bases"] != second["bases"]:
-            yield from self._bases(old, new, path)
-        yield from self._methods(old, new, path, first, second)
-        if kinds == ("enum", "enum"):
-            yield from self._members(old, new, path, first, second)
-
-    def _bound_otherwise(
-        self, old: str, new: str, path: str, before: Entry, after: Entry
-    ) -> Iterator[Subject]:
-        """A static or class method that now wants an instance."""
-        if is_static(before) and not is_static(after) and "." in new.partition(":")[2]:
-            call = ({**before, "parameters": parameters_of(before, old)}, after)
-            word = "static method" if "staticmethod" in str(before["decorators"]) else "class method"
-            yield self._kind_changed(path, old, word, "method", self._side(self.new, new), call=call)
-
-    def _bases(self, old: str, new: str, path: str) -> Iterator[Subject]:
-        """Bases that the class no longer has, nor any of its bases."""
-        inside, outside = self.old.lineage(old)
-        there, others = self.new.lineage(new)
-        kept = {one.rpartition(".")[2] for one in others} | {one.rpartition(":")[2] for one in there}
-        for base in dict.fromkeys([*outside, *inside[1:]]):
-            name = base.rpartition(":")[2].rpartition(".")[2]
-            known = ":" not in base or self.new.cls(base) is not None
-            if name not in kept and known and not name.startswith("_") and name not in PLAIN_BASES:
-                shown = self._path(self.old, base) if ":" in base else base
-                kinds = (f"subclass of {name}", "class of other bases")
-                yield self._kind_changed(
-                    path, old, *kinds, self._side(self.new, new), base=shown or base.replace(":", ".")
-                )
-
-    def _methods(self, old: str, new: str, path: str, first: Entry, second: Entry) -> Iterator[Subject]:
-        made = self.old.constructor(old), self.new.constructor(new)
-        if made[0] and made[1]:
-            self.pairs.setdefault((made[0], made[1]), path)
-        for name, before in first["methods"].items():
-            if name.startswith("_") and name not in CALLED:
-                continue
-            if name not in second["methods"]:
-                yield from self._method_gone(old, new, f"{path}.{name}", before)
-                continue
-            after = second["methods"][name]
-            if before and after:
-                self.pairs.setdefault((before, after), f"{path}.{name}")
-            elif before or after:
-                kinds = ("method", "property") if before else ("property", "method")
-                yield self._kind_changed(f"{path}.{name}", old, *kinds, self._side(self.new, after or new))
-        yield from self._inner(old, new, path)
-
-    def _method_gone(self, old: str, new: str, path: str, before: str | None) -> Iterator[Subject]:
-        """A method or property that neither the class nor a base has; a base outside the release may have it."""
-        name = path.rpartition(".")[2]
-        inside, outside = self.new.lineage(new)
-        entries = [self.new.cls(one) or {} for one in inside]
-        attributes = {one for entry in entries for one in entry.get("attributes", ())}
-        dynamic = any("__getattr__" in entry.get("methods", ()) for entry in entries)
-        if name in attributes or name in CALLED or dynamic:
-            return
-        unknown = [base for base in outside if base.rpartition(".")[2] not in PLAIN_BASES]
-        unsure = [
-            base for base in unknown if hasattr(getattr(builtins, base, None), name) or base not in BUILT_IN
-        ]
-        side = self._side(self.old, before) if before else self._side(self.old, old)
-        yield Subject(
-            kind="symbol",
-            symbol=path,
-            name=path,
-            facts=frozenset({"gone"}),
-            old=side if before else Side(file=side.file, line=side.line, text=path),
-            words={"outside": " or ".join(unsure)} if unsure else {},
-            qualnames=(old, new),
-        )
-
-    def _inner(self, old: str, new: str, path: str) -> Iterator[Subject]:
-        """Classes within a class."""
-        module, _, outer = old.partition(":")
-        for qualname in self._inner_names(module, outer):
-            name = qualname.rpartition(".")[2]
-            now = f"{new}.{name}"
-            if self.new.cls(now):
-                self.pairs.setdefault((qualname, now), f"{path}.{name}")
-            elif not name.startswith("_") and len(self.new.lineage(new)[0]) == 1:
-                yield Subject(
-                    kind="symbol",
-                    symbol=f"{path}.{name}",
-                    name=f"{path}.{name}",
-                    facts=frozenset({"gone"}),
-                    old=self._side(self.old, qualname),
-                    qualnames=(qualname,),
-                )
-
-    def _inner_names(self, module: str, outer: str) -> list[str]:
-        classes = self.old.modules[module].get("classes", {})
-        return [f"{module}:{name}" for name in classes if name.rpartition(".")[0] == outer]
-
-    def _members(self, old: str, new: str, path: str, first: Entry, second: Entry) -> Iterator[Subject]:
-        before, after = self.old.enum(old) or {}, self.new.enum(new) or {}
-        files = self.old.file(old), self.new.file(new)
-        texts = first.get("texts", {}), second.get("texts", {})
-        for name in [*before, *(one for one in after if one not in before)]:
-            facts: set[str] = set()
-            was, now = before.get(name), after.get(name)
-            words = {"old": str(was), "new": str(now)}
-            if name not in after:
-                facts.add("removed")
-            elif name not in before:
-                facts.add("added")
-                displaced = [m for m, v in before.items() if v == now and v is not None and after.get(m) != v]
-                if displaced:
-                    facts.add("takes-value")
-                    words["old"] = displaced[0]
-            elif was is not None and now is not None and was != now:
-                facts.add("value-changed")
-            elif was is None and now is None and texts[0].get(name) != texts[1].get(name):
-                facts.add("value-changed")
-                words = {"old": str(texts[0].get(name)), "new": str(texts[1].get(name))}
-            if facts:
-                yield Subject(
-                    kind="member",
-                    symbol=path,
-                    name=name,
-                    facts=frozenset(facts),
-                    old=_member_side(files[0], first, name, was) if name in before else None,
-                    new=_member_side(files[1], second, name, now) if name in after else None,
-                    words=words,
-                    call=(before, after),
-                    qualnames=(old, new),
-                )
-
-    @staticmethod
-    def _path(surface: Surface, qualname: str) -> str:
-        entry = surface.function(qualname) or surface.cls(qualname) or {}
-        return str(entry.get("path", ""))
-
-    @staticmethod
-    def _side(surface: Surface, qualname: str) -> Side:
-        entry = surface.function(qualname) or surface.cls(qualname) or {}
-        return Side(file=surface.file(qualname), line=entry.get("line", 1), text=qualname)
-
-
-def _member_side(file: str, entry: Entry, name: str, value: Any) -> Side:
-    return Side(file=file, line=entry.get("lines", {}).get(name, entry["line"]), text=f"{name} = {value}")
+            yield from self.class_facts(old, new, path, first, second)
 
 
 def _is_public(module: str) -> bool:
