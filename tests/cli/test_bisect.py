@@ -1,12 +1,14 @@
 """`kernel-matrix bisect`: what comes with the package without any index, and real releases with one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from matrix.cli import main
+from matrix.cubins import answers
 from matrix.errors import Exit
 
 NEMOTRON = "trtllm_bf16/relu2-nongated/deepseek_v3/draft/bias-fp32/nemotron-h"
@@ -64,6 +66,15 @@ class TestWithoutAnIndex:
             assert "first good: 0.6.8  PASS at kernel" in told.out
             assert "BF16 relu2 MoE kernels: 0 -> 36" in told.out
             assert "left, about" in told.err
+
+    def test_a_release_that_only_a_local_package_tells_of_says_so(self, capsys):
+        own = answers.find("0.6.8")
+        made = own.made | {"cubins": "0123", "origin": "flashinfer-cubin 0.6.14 in sp"}
+        answers.write(replace(own, inventory=replace(own.inventory, release="0.6.14"), made=made), None)
+        _, told = bisect(capsys, NEMOTRON, "--good", "0.6.14", "--bad", "0.6.7", "--stage", "kernel")
+        steps = {step["release"]: step["reason"] for step in told["steps"]}
+        assert steps["0.6.14"].endswith("(of a local package: flashinfer-cubin 0.6.14 in sp)")
+        assert not any("local package" in reason for release, reason in steps.items() if release != "0.6.14")
 
     @pytest.mark.parametrize(
         ("arguments", "code", "message"),
