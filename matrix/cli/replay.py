@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from matrix.cli import choices, options
 from matrix.cli.run import add_execution
+from matrix.verdicts import Verdict
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from matrix.run.replay import Pair
+    from matrix.run.replay import Finding, Pair
 
 SHOWN = 8
 HELP = "call an engine's own code on FlashInfer releases"
@@ -69,17 +70,28 @@ def run(arguments: argparse.Namespace) -> int:
     from matrix.errors import Exit
     from matrix.run import replay, session
     from matrix.run.supervisor import Options
+    from matrix.surface.library import Library
 
+    if arguments.record:
+        _check_writable(arguments.record)
     plan = _plan(arguments, gpu=bool(gpus()))
     session.check(plan, arguments.wheels, None)
     folder = session.create(plan, arguments.out)
     how = Options(jobs=session.jobs(gpus(), arguments.jobs), timeout=arguments.timeout)
     session.execute(plan, folder, how, arguments.wheels)
     pairs = replay.pairs(plan, folder)
-    if arguments.record:
-        for pair in pairs:
-            if pair.contract and "error" not in pair.contract:
-                print(f"recorded: {replay.write_contract(pair, arguments.record)}", file=sys.stderr)
+    if not arguments.wheels:
+        library = Library()
+        pairs = [replay.read(pair, library) for pair in pairs]
+    for pair in pairs if arguments.record else ():
+        why_not = replay.why_no_contract(pair)
+        name = f"{pair.engine} {pair.engine_release} on FlashInfer {pair.flashinfer}"
+        done = (
+            f"not recorded: {why_not}"
+            if why_not
+            else f"recorded: {replay.write_contract(pair, arguments.record)}"
+        )
+        print(f"{name}: {done}", file=sys.stderr)
     if arguments.json:
         told = {"schema": replay.SCHEMA, "folder": str(folder), "pairs": [pair.to_json() for pair in pairs]}
         options.print_json(told)
@@ -90,6 +102,26 @@ def run(arguments: argparse.Namespace) -> int:
     if any(pair.missing for pair in pairs):
         return Exit.INCOMPLETE
     return Exit.AS_EXPECTED if all(pair.good for pair in pairs) else Exit.UNEXPECTED
+
+
+def _check_writable(folder: Path) -> None:
+    """Find out before the work whether contracts can be written.
+
+    Raises:
+        InputError: they cannot.
+    """
+    import tempfile
+
+    from matrix.errors import InputError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"--record: cannot write into {folder}: {error.strerror}.", "Name another folder."
+        ) from error
 
 
 def _plan(arguments: argparse.Namespace, *, gpu: bool) -> Any:
@@ -134,23 +166,37 @@ def _lines(pair: Pair, *, whole: bool) -> list[str]:
     lines = [f"{head} ({pair.seconds:.0f} s): {counts or 'no result'}"]
     for finding in pair.findings:
         lines.append(f"  {finding.verdict:12} {len(finding.cells):3} cells  {finding.reason}")
-        if whole:
-            lines += [f"{'':24}{line}" for line in finding.evidence.get("traceback", [])]
-        elif finding.evidence.get("frame"):
-            lines.append(f"{'':24}{finding.evidence['frame']}")
+        lines += [f"{'':24}{line}" for line in _details(finding, whole=whole)]
     for kind, told in pair.weights.items():
         lines.append(f"  weights, {kind}: {'right' if told['right'] else told['reason']}")
     lines += _policy_lines(pair)
+    if "error" in pair.contract:
+        lines.append(f"  contract: not recorded: {pair.contract['error']}")
     lines += [f"  contract: {difference}" for difference in pair.contract_differences]
+    lines += [f"  read: {side}" for side in pair.sides]
+    lines += [f"  read: not read: {pair.unread}"] if pair.unread else []
     if pair.missing:
         lines.append(f"  {pair.missing} cells without a result{f': {pair.reason}' * bool(pair.reason)}")
     return lines
+
+
+def _details(finding: Finding, *, whole: bool) -> list[str]:
+    """Which activations do not fare well, and where it happened."""
+    activations = dict.fromkeys(cell.split("/")[1] for cell in finding.cells)
+    lines = [] if Verdict(finding.verdict).good else [f"activations: {', '.join(activations)}"]
+    evidence = finding.evidence
+    if whole and "traceback" in evidence:
+        return lines + list(evidence["traceback"])
+    frames = dict.fromkeys([evidence.get("engine_frame"), evidence.get("frame")])
+    return lines + [frame for frame in frames if frame]
 
 
 def _policy_lines(pair: Pair) -> list[str]:
     policy = pair.policy
     if "error" in policy:
         return [f"  policy: not asked: {policy['error']}"]
+    if "asked_beside" in policy:
+        return [f"  policy: asked beside FlashInfer {policy['asked_beside']}, on which it does not depend"]
     if not policy:
         return []
     lines = [f"  policy: {policy['summary']}"]

@@ -31,6 +31,16 @@ def recorded(engine: str) -> dict[str, Any]:
     return contract
 
 
+def differences(found: dict[str, Any]) -> list[str]:
+    """Where a contract recorded anew is not the kept one, path by path; none where none is kept for that release."""
+    from matrix.engines.replay import contract
+
+    kept = recorded(found.get("engine", ""))
+    if not kept or kept["flashinfer"] != found["flashinfer"]:
+        return []
+    return list(contract.differences(kept, found))
+
+
 def load(engine: str) -> dict[str, Any]:
     """The contract of one engine release, in the plain form that a worker gets.
 

@@ -28,6 +28,21 @@ def masked(reason: str) -> str:
     return _NUMBER.sub("…", reason)
 
 
+def spread(reasons: Sequence[str]) -> str:
+    """One reason for several that are alike but for their numbers: those that differ become `least … most`."""
+    columns = zip(*(_NUMBER.findall(reason) for reason in reasons), strict=True)
+    told = (column[0] if len(set(column)) == 1 else _from_to(column) for column in columns)
+    return _NUMBER.sub(lambda _: next(told), reasons[0])
+
+
+def _from_to(numbers: Sequence[str]) -> str:
+    try:
+        least, most = min(numbers, key=float), max(numbers, key=float)
+    except ValueError:  # versions and addresses have no order here
+        return "…"
+    return f"{least} … {most}"
+
+
 def key(verdict: str, stage: str, mask: str) -> tuple[str, str, str]:
     """What cells that answered alike have in common; `mask` is their masked reason."""
     return verdict, stage, mask

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 pytest.importorskip("torch")
@@ -42,9 +44,9 @@ class Module:
         exec(compile(source, str(path), "exec"), self.__dict__)
 
 
-def replay(tmp_path, source):
+def replay(tmp_path, source, adapter=ADAPTER):
     engine = Module(source, tmp_path / "site-packages" / "planted" / "moe.py")
-    adapter = Module(ADAPTER, tmp_path / "matrix" / "engines" / "planted" / "replay.py").Engine(engine)
+    adapter = Module(adapter, tmp_path / "matrix" / "engines" / "planted" / "replay.py").Engine(engine)
     recorder = Recorder(capability=Capability(release="0", kernels={}, signatures={}, enums={}), answer=None)
     return Replay(name="planted-1", engine=adapter, recorder=recorder, package="planted")
 
@@ -77,6 +79,7 @@ def test_what_breaks_within_the_engine_has_its_traceback_whole(tmp_path):
     found = outcome(tmp_path, ENGINE)
     assert found.kind is Kind.BROKEN
     assert found.evidence["frame"] == "planted/moe.py:3 in prepare: return inner("
+    assert found.evidence["engine_frame"] == found.evidence["frame"]
     lines = found.evidence["traceback"]
     assert lines[:3] == [
         "Traceback (most recent call last):",
@@ -93,6 +96,39 @@ def test_what_an_error_came_from_is_told_too(tmp_path):
     assert "AttributeError: 'str' object has no attribute 'x'" in lines
     assert lines[-1] == "OSError: 1"
     assert not any("/matrix/" in line for line in lines)
+
+
+CRASHING = """
+import types
+
+class Engine:
+    replaced = ()
+    chooser = None
+    mirror = {}
+    def __init__(self, engine):
+        self.engine = engine
+    def prepare(self, problem, gemm1, gemm2):
+        return self.engine.prepare(problem.activation)
+    def call(self, problem, inputs, prepared, *, experts=None):
+        return self.engine.prepare(problem.activation)
+"""
+
+
+def test_a_crash_for_one_activation_takes_neither_this_process_nor_other_answers_along(tmp_path, monkeypatch):
+    from matrix.kernels.moe import layout
+
+    # No FlashInfer stands here whose own preparation could be asked.
+    monkeypatch.setattr(layout.Functions, "live", lambda: None)
+    monkeypatch.setattr(layout, "prepare", lambda *_, **__: None)
+    monkeypatch.setattr(Recorder, "listening", lambda recorder: nullcontext(recorder.calls))
+    engine = (
+        "import ctypes\n\ndef prepare(kind):\n    return ctypes.string_at(0) if kind == 'relu2' else 1 / 0\n"
+    )
+    found = replay(tmp_path, engine, CRASHING)
+    facts = found.facts(None)
+    assert facts["contract"] == {"error": "the process that was asked died of SIGSEGV"}
+    assert facts["weights"]["non-gated"] == {"right": False, "reason": facts["contract"]["error"]}
+    assert facts["weights"]["gated"]["reason"] == "planted-1 breaks: ZeroDivisionError: division by zero"
 
 
 def test_a_traceback_is_bounded(tmp_path):

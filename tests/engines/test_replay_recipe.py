@@ -27,7 +27,7 @@ def test_an_engine_alone_means_its_default_releases_and_the_newest():
 
 def test_a_range_starts_at_the_first_release_that_has_the_code():
     assert releases("sglang>=0.5.9,<0.5.13") == ["0.5.11", "0.5.12", "0.5.12.post1"]
-    assert releases("sglang==0.5.10", "sglang==0.5.10") == ["0.5.10"]
+    assert releases("SGLang==0.5.12", "sglang==0.5.12") == ["0.5.12"]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,9 @@ def test_a_range_starts_at_the_first_release_that_has_the_code():
         ("sglnag", "unknown engine 'sglnag'.\n  Did you mean sglang"),
         ("sglang==0.5.14", "sglang has no release 0.5.14.\n  Next to it are 0.5.13 and 0.5.22."),
         ("sglang==9.9.9", "sglang has no release 9.9.9.\n  The newest is 0.5.23."),
+        ("trtllm==1.0", "'trtllm' cannot be replayed.\n  Those that can: sglang, vllm."),
+        ("sglang==0.5.10", "sglang==0.5.10: replay of sglang starts at 0.5.11; older releases are laid out"),
+        ("sglang<0.5.11", "Name 0.5.11 or a later one."),
         ("sglang==0.1", "sglang has no release 0.1.\n  Next to it are 0.5.9."),
     ],
 )

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from matrix.cells import axes
+from matrix.engines.agreement import Side
 from matrix.engines.replay import recipe
 from matrix.engines.replay.recipe import Subject
 from matrix.environments import recipes
@@ -21,8 +22,6 @@ from matrix.run.plan import Question, make
 from matrix.run.supervisor import Options
 from matrix.verdicts import Result, Stage, Verdict
 
-pytestmark = pytest.mark.wheels
-
 RELEASE = "0.6.11.post1"
 SELECTION = "routing=renormalize and backend=trtllm_bf16 and activation=silu"
 NOISY = """
@@ -33,8 +32,9 @@ os.environ["FLASHINFER_NO_DOWNLOAD"] = "0"
 os.environ["CUDA_VISIBLE_DEVICES"] = "7"
 threading.Thread(target=time.sleep, args=(3600,)).start()
 """
+IMPORTED = "while FlashInfer and sglang==0.5.12 were imported"
 ENGINES = {
-    "leaves": (NOISY + "os._exit(9)\n", "CRASH", "the process ended with status 9"),
+    "leaves": (NOISY + "os._exit(0)\n", "CRASH", f"the process ended with status 0 {IMPORTED}"),
     "dies": (NOISY + "import ctypes; ctypes.string_at(0)\n", "CRASH", "the process died of SIGSEGV"),
     "raises": (
         NOISY + "raise KeyError('engine')\n",
@@ -57,6 +57,9 @@ def planted(name):
     lean = known.named("lean")
     number = list(ENGINES).index(name)
     return replace(made, name=f"planted-{number}", base=lean.base, exact=lean.exact, layer=()), known.torch
+
+
+wheels = pytest.mark.wheels
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +88,7 @@ def ends(run, environment):
     return [end for end in record.ends if end.cell.split("/")[1] == environment]
 
 
+@wheels
 @pytest.mark.parametrize("name", ENGINES)
 def test_an_engine_that_misbehaves_gets_its_own_verdict(run, name):
     _, verdict, reason = ENGINES[name]
@@ -94,6 +98,7 @@ def test_an_engine_that_misbehaves_gets_its_own_verdict(run, name):
     assert all(reason in end.reason for end in found)
 
 
+@wheels
 def test_the_other_cells_do_not_notice(run):
     plan, _ = run
     cells = [cell for cell in plan.cells if cell.environment == "lean"]
@@ -104,6 +109,7 @@ def test_the_other_cells_do_not_notice(run):
     }
 
 
+@wheels
 def test_noise_goes_to_the_log_and_not_into_the_journal(run):
     _, folder = run
     lines = (folder / "journal.jsonl").read_text(encoding="utf-8").splitlines()
@@ -113,6 +119,7 @@ def test_noise_goes_to_the_log_and_not_into_the_journal(run):
     assert "noise" * 10_000 in log
 
 
+@wheels
 def test_what_is_not_replayable_is_told_of_its_pair(run):
     plan, folder = run
     told = [pair for pair in replay.pairs(plan, folder) if pair.reason]
@@ -123,6 +130,7 @@ def test_what_is_not_replayable_is_told_of_its_pair(run):
     assert all(pair.missing for pair in told)
 
 
+@wheels
 def test_the_json_document_fits_its_schema(run):
     path = Path(__file__).parents[2] / "docs" / "reference" / "replay.schema.json"
     told = replay.pairs(*run)
@@ -130,11 +138,67 @@ def test_the_json_document_fits_its_schema(run):
     jsonschema.validate(json.loads(json.dumps(document)), json.loads(path.read_text(encoding="utf-8")))
 
 
-def test_cells_that_broke_in_different_frames_are_different_findings():
-    def end(cell, frame):
-        evidence = {"frame": frame}
-        return Result(cell=cell, stage=Stage.REPLAY, verdict=Verdict.FAIL_API, reason="x", evidence=evidence)
+def end(cell, verdict="FAIL_API", reason="x", **evidence):
+    return Result(
+        cell=f"1/e/{cell}", stage=Stage.REPLAY, verdict=Verdict(verdict), reason=reason, evidence=evidence
+    )
 
-    ends = [end("1/e/a", "f.py:1056"), end("1/e/b", "f.py:1082"), end("1/e/c", "f.py:1056")]
+
+def test_cells_that_broke_in_different_frames_are_different_findings():
+    ends = [end("a", frame="f.py:1056"), end("b", frame="f.py:1082"), end("c", frame="f.py:1056")]
     found = {finding.evidence["frame"]: finding.cells for finding in replay._findings(ends)}
     assert found == {"f.py:1056": ("a", "c"), "f.py:1082": ("b",)}
+
+
+def test_figures_of_the_data_do_not_tell_findings_apart_and_the_worst_is_shown():
+    ends = [
+        end(cell, "FAIL_NUMERIC", f"wrong: expert {expert} of 64, error {worst}", numerics={"worst": worst})
+        for cell, expert, worst in (("a", 15714, 0.25), ("b", 9, 31.5), ("c", 70, 2.0))
+    ]
+    (found,) = replay._findings(ends)
+    assert found.reason == "wrong: expert 9 … 15714 of 64, error 0.25 … 31.5"
+    assert found.cells == ("a", "b", "c")
+    assert found.evidence == {"numerics": {"worst": 31.5}, "of": "b"}
+
+
+def test_a_cell_that_passes_against_the_recorded_contract_says_so():
+    cells = ["trtllm_bf16_routed/silu-gated/topk/draft", "trtllm_bf16/silu-gated/topk/draft"]
+    difference = (
+        "routings.trtllm_bf16_routed.topk: {'member': 'TopK'} is recorded, {'member': 'Default'} is passed"
+    )
+    told = replay._findings([end(cell, "PASS", "right") for cell in cells], [difference])
+    assert {finding.reason: finding.cells for finding in told} == {
+        "right": (cells[1],),
+        f"right; but the recorded contract says otherwise: {difference}": (cells[0],),
+    }
+
+
+@pytest.mark.parametrize(
+    ("contract", "why"),
+    [
+        ({}, "nothing was recorded"),
+        ({"error": "died of SIGSEGV"}, "died of SIGSEGV"),
+        ({"call": {}, "accepts": [], "activations": {}}, "no call of the engine reached FlashInfer"),
+        (
+            {"call": {"a": 1}, "accepts": ["silu-gated", "relu2-nongated"], "activations": {"silu-gated": 1}},
+            "the call breaks with relu2-nongated",
+        ),
+        ({"call": {"a": 1}, "accepts": ["silu-gated"], "activations": {}}, ""),
+    ],
+)
+def test_what_a_broken_pair_passes_is_no_contract(contract, why):
+    pair = replay.Pair(engine="sglang", engine_release="1", flashinfer="1", contract=contract)
+    assert replay.why_no_contract(pair) == why
+
+
+def test_a_disagreement_of_any_kind_fails_a_pair():
+    pair = replay.Pair(engine="sglang", engine_release="1", flashinfer="1")
+    side = Side(function="f", static=("bound",), replay="refused", name="x", agrees=False)
+    assert pair.good
+    for change in (
+        {"sides": (side,)},
+        {"contract_differences": ("x",)},
+        {"policy": {"error": "died"}},
+        {"policy": {"disagreements": [1]}},
+    ):
+        assert not replace(pair, **change).good

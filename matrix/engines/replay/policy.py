@@ -184,6 +184,11 @@ def hold(chooser: Any, name: str, rule_sets: Mapping[str, Any]) -> dict[str, Any
     }
 
 
+def sound(told: Mapping[str, Any]) -> bool:
+    """Whether our rules agree with the engine wherever it was asked; nothing was asked where `told` is empty."""
+    return not (told.get("disagreements") or told.get("unanswered") or told.get("error"))
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The rule set of the release before one that has none; empty where none is older."""
     engine, _, release = name.partition("-")

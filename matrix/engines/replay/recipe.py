@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 NEWEST = "newest"
 FILE = "environment.toml"
+ALIKE = 0.75
+"""How like a name must be to one of an engine to be taken for a mistyped one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +74,9 @@ def load(engine: str, path: Path | None = None) -> Setting:
         InputError: no such engine, or a key that is missing or does not exist.
     """
     if path is None and engine not in engines():
-        raise unknown("engine", engine, engines())
+        if get_close_matches(engine, engines(), cutoff=ALIKE):
+            raise unknown("engine", engine, engines())
+        raise InputError(f"'{engine}' cannot be replayed.", f"Those that can: {', '.join(engines())}.")
     path = path or config.HERE / engine / FILE
     data = toml.load(path)
     known = {"schema", "torch", "first", "default", "pins", "package", "why_not"}
@@ -117,17 +122,22 @@ def subjects(terms: Sequence[str], published: Callable[[str], list[str]]) -> lis
             wanted = Requirement(term)
         except ValueError as error:
             raise InputError(f"'{term}' names no engine release.", "Write it as sglang==0.5.12.") from error
-        setting = load(wanted.name)
-        releases = published(config.load(wanted.name).distribution)
+        name = canonicalize_name(wanted.name)
+        setting = load(name)
+        releases = published(config.load(name).distribution)
         if not wanted.specifier:
             chosen = [releases[-1] if release == NEWEST else release for release in setting.default]
         else:
             chosen = list(wanted.specifier.filter(releases, prereleases=True))
-            if len(chosen) > 1:
-                chosen = [one for one in chosen if Version(one) >= Version(setting.first)]
-        if not chosen:
-            raise _unpublished(wanted, releases)
-        found |= dict.fromkeys(Subject(engine=wanted.name, release=release) for release in chosen)
+            if not chosen:
+                raise _unpublished(wanted, releases)
+            chosen = [one for one in chosen if Version(one) >= Version(setting.first)]
+            if not chosen:
+                raise InputError(
+                    f"{term}: replay of {name} starts at {setting.first}; older releases are laid out otherwise.",
+                    f"Name {setting.first} or a later one.",
+                )
+        found |= dict.fromkeys(Subject(engine=name, release=release) for release in chosen)
     return list(found)
 
 
