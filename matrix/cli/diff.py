@@ -98,21 +98,20 @@ def _unread(old: Surface, new: Surface) -> list[_Unread]:
 
     found = []
     for surface, other in ((new, old), (old, new)):
-        for module in surface.modules:
+        for module in surface.unread():
             there = module in other.modules
             if there and surface.digest(module) == other.digest(module):
                 continue
             entry = surface.modules[module]
-            if "error" in entry:
-                found.append(
-                    _Unread(
-                        release=surface.release,
-                        module=module,
-                        file=entry["file"],
-                        text=not_python(entry) + ("" if surface is new else f" (in {old.release})"),
-                        worked=surface is new and there and "error" not in old.modules[module],
-                    )
+            found.append(
+                _Unread(
+                    release=surface.release,
+                    module=module,
+                    file=entry["file"],
+                    text=not_python(entry) + ("" if surface is new else f" (in {old.release})"),
+                    worked=surface is new and there and "error" not in old.modules[module],
                 )
+            )
     return found
 
 

@@ -47,9 +47,16 @@ STATES = {
 
 
 def changed(change: Mapping[str, Any]) -> str:
-    """How many changes of which severity lie between two releases."""
-    counts = change["counts"]
-    return ", ".join(f"{counts[name]} {name}" for name in SEVERITIES if counts.get(name)) or "nothing"
+    """How many changes of which severity lie between two releases, and how many of them are shown."""
+    shown, counts = change["shown"], change["counts"]
+    told = (
+        f"{counts[name]} {name}"
+        if shown.get(name, 0) == counts[name]
+        else f"{shown.get(name, 0)} of {counts[name]} {name}"
+        for name in SEVERITIES
+        if counts.get(name)
+    )
+    return ", ".join(told) or "nothing"
 
 
 def title(report: Report) -> str:
