@@ -20,7 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "examples:\n  kernel-matrix engines sglang\n  kernel-matrix engines vllm --releases '>=0.30'\n"
         "  kernel-matrix engines --against ./flashinfer\n\n"
-        "exit code: with --against 1 where something breaks that works on an engine's own pin, else 0"
+        "exit code: with --against 1 where something breaks that works on the published release nearest to the tree\n"
+        "(the newest at or below its version; where that is not known, on an engine's own pin), else 0"
     )
     parser.add_argument("engine", nargs="?", metavar="ENGINE", help="sglang or vllm (default: both)")
     parser.add_argument(
@@ -43,13 +44,17 @@ def run(arguments: argparse.Namespace) -> int:
     from concurrent.futures import ThreadPoolExecutor
 
     from matrix.cli.surface import library
-    from matrix.engines import config, table, tabulate
+    from matrix.engines import config, table, tabulate, upstream
     from matrix.engines.shelf import Shelf
     from matrix.errors import Exit
 
     surfaces = library()
     shelf = Shelf(surfaces, report=lambda line: print(f"reading {line}", file=sys.stderr))
     names = [arguments.engine] if arguments.engine else config.engine_names()
+    before = ""
+    if arguments.against:
+        surfaces.get(arguments.against)  # what is not there is told before anything else is read
+        before = upstream.nearest(arguments.against, surfaces.published())
     documents, code = [], Exit.AS_EXPECTED
     for name in names:
         engine = config.load(name)
@@ -63,15 +68,19 @@ def run(arguments: argparse.Namespace) -> int:
             reading.result()
         if arguments.against:
             pins = {release.pins.exact for release in releases}
-            columns = [version for version in surfaces.published() if version in pins] + [arguments.against]
+            wanted = pins | {before}
+            columns = [version for version in surfaces.published() if version in wanted] + [arguments.against]
             rows = table.build(engine, releases, list(dict.fromkeys(columns)), surfaces)
-            broken = any(table.beyond_pin(row, arguments.against) for row in rows)
-            code = Exit.UNEXPECTED if broken else code
-            shown = tabulate.against(name, rows, arguments.against)
+            if any(upstream.fresh(row, arguments.against, before)[0] for row in rows):
+                code = Exit.UNEXPECTED
+            shown = tabulate.against(name, rows, arguments.against, before)
         else:
             rows = table.build(engine, releases, columns, surfaces)
             shown = (tabulate.markdown if arguments.markdown else tabulate.text)(name, rows)
-        documents.append(tabulate.block(name, rows))
+        document = tabulate.block(name, rows)
+        if arguments.against:
+            document["against"] = tabulate.against_block(rows, arguments.against, before)
+        documents.append(document)
         if not arguments.json:
             print(shown)
     if arguments.json:

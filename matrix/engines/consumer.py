@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from packaging.version import InvalidVersion, Version
-
 from matrix.engines.judge import Judge
 from matrix.engines.provider import Provider
+from matrix.engines.since import Since
 from matrix.engines.verdict import CallVerdict, Judgement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from matrix.engines.config import Engine
     from matrix.engines.provider import Found
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from matrix.surface.library import Library
 
 SCHEMA = 1
-_WENT_WRONG = {CallVerdict.BROKEN_IMPORT, CallVerdict.BROKEN_CALL, CallVerdict.SHIFTED, CallVerdict.GUARDED}
+_NAMED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +30,8 @@ class Judged:
     Attributes:
         use: what the engine does.
         judgement: what the release makes of it.
-        since: the release from which it is so, or the one from which the missing thing exists; empty where that
-            was not looked for.
+        since: the release from which it is so, the one from which the missing thing exists, or that no release
+            read has it; empty where that was not looked for.
         known: why a baseline lets it pass; empty where none does.
     """
 
@@ -52,6 +51,7 @@ class Judged:
         return {
             "file": use.file,
             "line": use.line,
+            "scope": use.scope,
             "symbol": use.symbol,
             "kind": use.kind,
             "form": use.form,
@@ -116,9 +116,28 @@ class Report:
 
     @property
     def unclear(self) -> tuple[int, int]:
-        """How many calls could not be checked, of how many."""
+        """How many calls could not be checked, of how many.
+
+        A call that binds counts as well where, had it not bound, the source would not have told a break.
+        """
         calls = [one for one in self.uses if one.use.kind == "call"]
-        return sum(one.judgement.verdict is CallVerdict.NOT_CHECKABLE for one in calls), len(calls)
+        unclear = [
+            one
+            for one in calls
+            if one.judgement.verdict is CallVerdict.NOT_CHECKABLE or one.judgement.unsettled
+        ]
+        return len(unclear), len(calls)
+
+    @property
+    def branches(self) -> int:
+        """How many further calls were judged only for the branch on which their name is FlashInfer's."""
+        return sum(
+            bool(one.use.doubt)
+            and one.judgement.verdict is not CallVerdict.NOT_CHECKABLE
+            and not one.judgement.unsettled
+            for one in self.uses
+            if one.use.kind == "call"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The document of `check-consumer --json`, and a block of the main report."""
@@ -136,6 +155,7 @@ class Report:
                 "known": sum(bool(one.known) for one in self.uses),
                 "calls": calls,
                 "not_checkable_calls": unclear,
+                "one_branch_calls": self.branches,
             },
             "uses": [one.to_json() for one in self.uses],
             "at_risk": [note.to_json() for note in self.risks],
@@ -173,92 +193,19 @@ def check(
     risks, new = (
         (_risks(judged, provider, reference), _new(judged, provider, reference)) if reference else ([], [])
     )
-    since = _Since(engine, release, library, provider, reference, history=history)
+    since = Since(engine, release, library, against, provider, reference=reference, history=history)
     uses = [Judged(use=use, judgement=judgement, since=since.of(use, judgement)) for use, judgement in judged]
+    if since.inexact:
+        notices.append(
+            f"Releases between were not read, so that for {since.inexact} uses the one that brought it is not "
+            "known: --history reads them."
+        )
     for place in (provider, reference):
         if place is not None:
             place.sources.save()
     return Report(
         release=release, flashinfer=provider.release, uses=uses, risks=risks, new=new, notices=notices
     )
-
-
-class _Since:
-    """From which release a verdict holds, found by halving the releases between the pin and the one in question."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        release: EngineRelease,
-        library: Library,
-        provider: Provider,
-        reference: Provider | None,
-        *,
-        history: bool,
-    ) -> None:
-        self.engine, self.release, self.library = engine, release, library
-        self.provider, self.reference, self.history = provider, reference, history
-        self.judges: dict[str, Judge | None] = {}
-        self.between: list[str] = []
-        if reference is not None:
-            self.between = _between(reference.release, provider.release, library.published())
-
-    def of(self, use: Use, judgement: Judgement) -> str:
-        """Of one use; empty for one that is bound, and where a release in between would have to be read."""
-        if judgement.verdict not in _WENT_WRONG or self.reference is None or not judgement.cls:
-            return ""
-        low, high = 0, len(self.between)  # below low it is as on the pin, from high on as in question
-        while low < high:
-            middle = (low + high) // 2
-            judge = self._judge(self.between[middle])
-            if judge is None:
-                return ""
-            there = judge.judge(use)
-            if there is not None and there.cls == judgement.cls and there.name == judgement.name:
-                high = middle
-            else:
-                low = middle + 1
-        forward = _order(self.provider.release) > _order(self.reference.release)
-        if forward:
-            return (
-                f"since {self.between[high]}"
-                if high < len(self.between)
-                else f"since {self.provider.release}"
-            )
-        before = self.between[high - 1] if high else self.reference.release
-        own = Judge(self.reference, self.engine, self.reference, self.release.probes).judge(use)
-        if own is not None and own.cls == judgement.cls:
-            return ""
-        return f"exists from {before}"
-
-    def _judge(self, name: str) -> Judge | None:
-        if name not in self.judges:
-            kept = self.history or self.library._kept(self.library.project, name) is not None  # noqa: SLF001 - asks
-            self.judges[name] = (
-                Judge(
-                    Provider(name, self.library, self.engine.decorators),
-                    self.engine,
-                    self.reference,
-                    self.release.probes,
-                )
-                if kept
-                else None
-            )
-        return self.judges[name]
-
-
-def _order(version: str) -> Version:
-    try:
-        return Version(version)
-    except InvalidVersion:
-        return Version("999999")
-
-
-def _between(pin: str, against: str, published: Sequence[str]) -> list[str]:
-    """The releases strictly between the two, nearest to the pin first."""
-    low, high = sorted((_order(pin), _order(against)))
-    inside = [name for name in published if low < Version(name) < high]
-    return inside if _order(pin) <= _order(against) else inside[::-1]
 
 
 def _places(uses: list[Use]) -> tuple[str, ...]:
@@ -307,12 +254,25 @@ def _moved(symbol: str, uses: list[Use], new: Found, old: Found, reference: Prov
     ]
     if not relying:
         return []
-    cause = [name for name in after if name not in before] or ["others"]
     text = (
-        f"safe only because passed by keyword: {', '.join(cause[:4])} came in before "
-        f"{', '.join(moved[:4])}{' and others' if len(moved) > 4 else ''} (against {reference.release})"
+        f"safe only because passed by keyword: {_cause(moved[0], before, after)}"
+        f"{f'; so did {_named(moved[1:])}' if moved[1:] else ''} (against {reference.release})"
     )
     return [Note(symbol=symbol, name=moved[0], text=text, where=_places(relying))]
+
+
+def _cause(name: str, before: list[str], after: list[str]) -> str:
+    """How a parameter came to another place."""
+    ahead, now = set(before[: before.index(name)]), after[: after.index(name)]
+    came = [other for other in now if other not in ahead]
+    left = [other for other in before[: before.index(name)] if other not in now]
+    parts = [f"{_named(came)} came in before it"] if came else []
+    parts += [f"{_named(left)} no longer stand{'s' if len(left) == 1 else ''} before it"] if left else []
+    return f"{name} moved, as {' and '.join(parts)}" if parts else f"{name} moved"
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
 def _defaults(symbol: str, uses: list[Use], new: Found, old: Found, reference: Provider) -> list[Note]:

@@ -12,12 +12,17 @@ from matrix.engines.integers import judge_literals, judge_mirror
 from matrix.engines.verdict import CallVerdict, Judgement
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matrix.engines.config import Engine
-    from matrix.engines.provider import Found, Provider
+    from matrix.engines.provider import Found, Parameter, Provider
     from matrix.engines.release import EngineRelease
     from matrix.engines.uses import Guard, Use
 
 _IMPORTING = {"from", "module", "star"}
+_BRANCHES = "may also be something else"
+"""How a use's doubt begins to speak of a name that is FlashInfer's on some branch only."""
+_HERE = ", where it is FlashInfer's"
 
 
 class Judge:
@@ -63,23 +68,46 @@ class Judge:
             return self._call(use, found)
         if use.form == "star":
             return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason="`import *` takes whatever is there")
-        return _bound(found, found.why if found.kind == "unknown" else "")
+        return self._bound(use, found, found.why if found.kind == "unknown" else "")
 
     def holds(self, atom: Condition) -> bool | None:
         """Whether a condition on the release holds there; None where that is not known."""
-        word, *rest = atom
-        if word == "version":
-            return _compare(self.provider.release, *rest)
-        if word not in {"has", "accepts"}:
-            return None
-        found = self.provider.find(rest[0])
-        if found is not None and (
-            found.kind == "unknown" or (word == "accepts" and found.parameters is None)
-        ):
-            return None
-        if word == "has" or found is None:
+        return _holds(atom, self.provider)
+
+    # --- a name that is FlashInfer's on some branch only
+
+    def _settled(self, use: Use) -> bool:
+        """Whether a use is surely meant for FlashInfer on the branch where the name is FlashInfer's.
+
+        It is where it fits the release that the engine was written for. Where that is not known, it is where no
+        test stands around the line that might choose the other meaning.
+        """
+        if _BRANCHES not in use.doubt or "isinstance(" in use.under:
+            return False
+        if self.reference is None:
+            return "()" not in use.symbol and not use.under
+        found = self.reference.find(use.symbol)
+        if found is None or use.arguments is None:
             return found is not None
-        return any(name == rest[1] for name, _, _ in found.parameters or ())
+        return found.parameters is not None and not _binds(use, found.parameters, self._held_before)
+
+    def _held_before(self, atom: Condition) -> bool | None:
+        """Whether a condition holds in the release that the engine was written for."""
+        return _holds(atom, self.reference) if self.reference else None
+
+    def _bound(self, use: Use, found: Found, why: str = "") -> Judgement:
+        reason = why or (f"needs {', '.join(found.needs)}" if found.needs else "")
+        optional = (
+            any(condition != TRUE for _, condition in use.arguments.keywords) if use.arguments else False
+        )
+        unsettled = bool(use.doubt) and (optional or not self._settled(use))
+        return Judgement(
+            verdict=CallVerdict.BOUND,
+            reason=reason or (f"where it is FlashInfer's: {use.doubt}" if use.doubt else ""),
+            there=found.place,
+            needs=found.needs,
+            unsettled=unsettled,
+        )
 
     # --- a symbol that the release lacks
 
@@ -110,7 +138,8 @@ class Judge:
             guard = f"the lazy helper then uses {use.rescue}" if use.rescue else "looked up when it is called"
         if guard:
             return Judgement(verdict=CallVerdict.GUARDED, reason=what, guard=guard, **common)
-        doubt = use.doubt or (self._unclear(use) if use.scope else "")
+        settled = self._settled(use)
+        doubt = (use.doubt if not settled else "") or (self._unclear(use) if use.scope else "")
         if doubt:
             return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{what}, but {doubt}", **common)
         at_import = by_import or (use.form == "attribute" and use.level == "module")
@@ -119,7 +148,9 @@ class Judge:
         )
         return Judgement(
             verdict=CallVerdict.BROKEN_IMPORT if at_import else CallVerdict.BROKEN_CALL,
-            reason=f"{what}: the lazy helper raises" if use.via == "lazy" else f"{error}: {what}{again}",
+            reason=f"{what}: the lazy helper raises"
+            if use.via == "lazy"
+            else f"{error}: {what}{_HERE if settled else ''}{again}",
             alarming=True,
             **common,
         )
@@ -171,14 +202,7 @@ class Judge:
             return Judgement(
                 verdict=CallVerdict.NOT_CHECKABLE, reason=why, there=found.place, needs=found.needs
             )
-        decided = [(name, decide(condition, self.holds)) for name, condition in use.arguments.keywords]
-        misfits = bind(
-            found.parameters,
-            use.arguments.positional,
-            [name for name, passed in decided if passed],
-            maybe=[name for name, passed in decided if passed is None],
-            partly=bool(use.arguments.unknown),
-        )
+        misfits = _binds(use, found.parameters, self.holds)
         if misfits:
             return self._misfit(use, found, misfits)
         before = self.reference.find(use.symbol) if self.reference else None
@@ -200,7 +224,7 @@ class Judge:
                 there=found.place,
                 needs=found.needs,
             )
-        return _bound(found)
+        return self._bound(use, found)
 
     def _shift(self, use: Use, found: Found, before: Found) -> Judgement | None:
         assert use.arguments is not None
@@ -237,15 +261,41 @@ class Judge:
         guard = self._guard(use, "TypeError") or self._probed(use, first.name, optional=branch != TRUE)
         if guard:
             return Judgement(verdict=CallVerdict.GUARDED, reason=reason, guard=guard, **common)
-        doubt = use.doubt or self._unclear(use, first.name)
+        settled = branch == TRUE and self._settled(use)
+        doubt = (use.doubt if not settled else "") or self._unclear(use, first.name)
+        reason += _HERE if settled else ""
         if doubt:
             return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{reason}; but {doubt}", **common)
         return Judgement(verdict=CallVerdict.BROKEN_CALL, reason=reason, alarming=True, **common)
 
 
-def _bound(found: Found, why: str = "") -> Judgement:
-    reason = why or (f"needs {', '.join(found.needs)}" if found.needs else "")
-    return Judgement(verdict=CallVerdict.BOUND, reason=reason, there=found.place, needs=found.needs)
+def _binds(
+    use: Use, parameters: tuple[Parameter, ...], holds: Callable[[Condition], bool | None]
+) -> list[Misfit]:
+    """Why a call does not bind to a signature, on a release of which the conditions hold or not."""
+    assert use.arguments is not None
+    decided = [(name, decide(condition, holds)) for name, condition in use.arguments.keywords]
+    return bind(
+        parameters,
+        use.arguments.positional,
+        [name for name, passed in decided if passed],
+        maybe=[name for name, passed in decided if passed is None],
+        partly=bool(use.arguments.unknown),
+    )
+
+
+def _holds(atom: Condition, provider: Provider) -> bool | None:
+    word, *rest = atom
+    if word == "version":
+        return _compare(provider.release, *rest)
+    if word not in {"has", "accepts"}:
+        return None
+    found = provider.find(rest[0])
+    if found is not None and (found.kind == "unknown" or (word == "accepts" and found.parameters is None)):
+        return None
+    if word == "has" or found is None:
+        return found is not None
+    return any(name == rest[1] for name, _, _ in found.parameters or ())
 
 
 def _called(use: Use) -> str:

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from matrix.engines.uses import Use
 
 SAFE, GUARDED, AT_CALL, AT_IMPORT = "safe", "guarded", "call", "import"
+_ON_A_BRANCH = {
+    CallVerdict.BOUND,
+    CallVerdict.BROKEN_IMPORT,
+    CallVerdict.BROKEN_CALL,
+    CallVerdict.SHIFTED,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +43,17 @@ class Cell:
             of the engine cannot be imported).
         counts: uses by verdict.
         alarms: numbers of the breaks in the row's list.
+        doubts: numbers of what would break if it were meant for FlashInfer, in the row's other list.
+        unsettled: uses that bind and might as well not have been checkable, see `Judgement.unsettled`.
+        branches: uses judged for the branch on which their name is FlashInfer's.
     """
 
     status: str
     counts: dict[str, int]
     alarms: tuple[int, ...] = ()
+    doubts: tuple[int, ...] = ()
+    unsettled: int = 0
+    branches: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,18 +65,22 @@ class Row:
         pin: the FlashInfer release that it wants; empty where it does not say.
         cells: by FlashInfer release.
         breaks: every break in any cell: file, line, symbol, class, reason.
-        works: a specifier to paste; empty where nothing works.
+        doubts: what is not checkable and has changed, in the same form.
+        works: a specifier to paste, of releases on which nothing breaks; empty where there is none.
         oldest: the oldest release in it.
         newest: the newest release in it.
+        no_worse: where the own pin breaks, a specifier of the releases around it on which nothing else does.
     """
 
     release: str
     pin: str
     cells: dict[str, Cell]
     breaks: list[dict[str, Any]] = field(default_factory=list)
+    doubts: list[dict[str, Any]] = field(default_factory=list)
     works: str = ""
     oldest: str = ""
     newest: str = ""
+    no_worse: str = ""
 
     @property
     def own(self) -> Cell | None:
@@ -72,12 +88,16 @@ class Row:
         return self.cells.get(self.pin)
 
 
-def beyond_pin(row: Row, name: str) -> set[int]:
-    """The breaks of a cell that the engine's own pin does not have."""
-    return set(row.cells[name].alarms) - (set(row.own.alarms) if row.own else set())
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One engine release on one FlashInfer release, before the releases are put side by side."""
 
-
-Answer = tuple[str, dict[str, int], list[dict[str, Any]]]
+    status: str
+    counts: dict[str, int]
+    breaks: list[dict[str, Any]]
+    doubts: list[dict[str, Any]]
+    unsettled: int
+    branches: int
 
 
 def build(
@@ -101,11 +121,11 @@ def build(
         if kept is None:
             missing.append(name)
         else:
-            columns[name] = [(status, counts, breaks) for status, counts, breaks in json.loads(kept)]
+            columns[name] = [Answer(**answer) for answer in json.loads(kept)]
     for name, column in zip(missing, _columns(engine, releases, missing, library, pins & known), strict=True):
         columns[name] = column
         if not _is_path(name):
-            data = json.dumps(column, separators=(",", ":")).encode()
+            data = json.dumps([vars(answer) for answer in column], separators=(",", ":")).encode()
             library.store.write("engine-columns", _key(engine, releases, name, library), data)
     rows = [
         _row(release, [(name, columns[name][number]) for name in flashinfer])
@@ -239,78 +259,119 @@ def shape(use: Use) -> Use:
 
 def _answer(judged: list[tuple[Use, Judgement]]) -> Answer:
     counts: dict[str, int] = {}
-    breaks = []
+    breaks, doubts = [], []
     status = SAFE
     for use, judgement in judged:
         counts[judgement.verdict.value] = counts.get(judgement.verdict.value, 0) + 1
         if judgement.alarming:
             fatal = judgement.verdict is CallVerdict.BROKEN_IMPORT and use.level == "module"
             status = AT_IMPORT if fatal or status == AT_IMPORT else AT_CALL
-            breaks.append(
-                {
-                    "file": use.file,
-                    "line": use.line,
-                    "symbol": use.symbol,
-                    "kind": use.kind,
-                    "verdict": judgement.verdict.value,
-                    "class": judgement.cls,
-                    "name": judgement.name,
-                    "reason": judgement.reason,
-                    "there": judgement.there,
-                }
-            )
+            breaks.append(_told(use, judgement))
+        elif judgement.verdict is CallVerdict.NOT_CHECKABLE and judgement.cls:
+            doubts.append(_told(use, judgement))
         elif judgement.verdict is CallVerdict.GUARDED and status == SAFE:
             status = GUARDED
-    return status, counts, breaks
+    return Answer(
+        status=status,
+        counts=counts,
+        breaks=breaks,
+        doubts=doubts,
+        unsettled=sum(judgement.unsettled for _, judgement in judged),
+        branches=sum(
+            bool(use.doubt) and judgement.verdict in _ON_A_BRANCH and not judgement.unsettled
+            for use, judgement in judged
+        ),
+    )
+
+
+def _told(use: Use, judgement: Judgement) -> dict[str, Any]:
+    return {
+        "file": use.file,
+        "line": use.line,
+        "symbol": use.symbol,
+        "kind": use.kind,
+        "verdict": judgement.verdict.value,
+        "class": judgement.cls,
+        "name": judgement.name,
+        "reason": judgement.reason,
+        "there": judgement.there,
+    }
 
 
 def _row(release: EngineRelease, column: list[tuple[str, Answer]]) -> Row:
-    breaks: dict[tuple[Any, ...], int] = {}
-    listed: list[dict[str, Any]] = []
-    cells: dict[str, Cell] = {}
-    for name, (status, counts, found) in column:
-        numbers = []
-        for one in found:
-            key = (one["file"], one["line"], one["symbol"], one["class"], one["name"])
-            if key not in breaks:
-                breaks[key] = len(listed)
-                listed.append(one | {"releases": []})
-            numbers.append(breaks[key])
-            known = listed[breaks[key]]
-            if release.pins.exact not in known["releases"]:
-                known["reason"] = one["reason"]  # as on the pin, or else on the newest release
-            known["releases"].append(name)
-        cells[name] = Cell(status=status, counts=counts, alarms=tuple(numbers))
     pin = release.pins.exact
-    works, oldest, newest = _works(cells, pin)
+    alarms, doubts = _Listed(pin), _Listed(pin)
+    cells = {
+        name: Cell(
+            status=answer.status,
+            counts=answer.counts,
+            alarms=alarms.add(name, answer.breaks),
+            doubts=doubts.add(name, answer.doubts),
+            unsettled=answer.unsettled,
+            branches=answer.branches,
+        )
+        for name, answer in column
+    }
+    accepted = set(cells[pin].alarms) if pin in cells else set()
+    works = _works(cells, pin, set())
     return Row(
         release=release.release,
         pin=pin,
         cells=cells,
-        breaks=listed,
-        works=works,
-        oldest=oldest,
-        newest=newest,
+        breaks=alarms.found,
+        doubts=doubts.found,
+        works=_specifier(works),
+        oldest=works[0] if works else "",
+        newest=works[-1] if works else "",
+        no_worse=_specifier(_works(cells, pin, accepted)) if accepted else "",
     )
 
 
-def _works(cells: dict[str, Cell], pin: str) -> tuple[str, str, str]:
-    """The run of releases around the pin in which nothing breaks that does not break on the pin itself."""
+class _Listed:
+    """What goes wrong in any cell of a row, each once, with the releases on which it does."""
+
+    def __init__(self, pin: str) -> None:
+        self.pin = pin
+        self.found: list[dict[str, Any]] = []
+        self.numbers: dict[tuple[Any, ...], int] = {}
+
+    def add(self, name: str, told: list[dict[str, Any]]) -> tuple[int, ...]:
+        """What goes wrong on one release, as numbers into the list."""
+        numbers = []
+        for one in told:
+            key = (one["file"], one["line"], one["symbol"], one["class"], one["name"])
+            if key not in self.numbers:
+                self.numbers[key] = len(self.found)
+                self.found.append(one | {"releases": []})
+            numbers.append(self.numbers[key])
+            known = self.found[self.numbers[key]]
+            if self.pin not in known["releases"]:
+                known["reason"] = one["reason"]  # as on the pin, or else on the newest release
+            known["releases"].append(name)
+        return tuple(numbers)
+
+
+def _works(cells: dict[str, Cell], pin: str, accepted: set[int]) -> list[str]:
+    """The run of releases around the pin in which nothing breaks but what is accepted.
+
+    Where the pin itself is not among them, or is not known, the run that ends newest.
+    """
     versions = [name for name in cells if not _is_path(name)]
-    if not versions:
-        return "", "", ""
-    accepted = set(cells[pin].alarms) if pin in cells else set()
     fine = [set(cells[name].alarms) <= accepted for name in versions]
-    if pin in versions:
-        start = versions.index(pin)
-    else:
-        candidates = [number for number, good in enumerate(fine) if good]
-        if not candidates:
-            return "", "", ""
-        start = candidates[-1]
-    low = high = start
+    candidates = [number for number, good in enumerate(fine) if good]
+    if not candidates:
+        return []
+    own = versions.index(pin) if pin in versions else -1
+    low = high = own if own in candidates else candidates[-1]
     while low > 0 and fine[low - 1]:
         low -= 1
     while high + 1 < len(versions) and fine[high + 1]:
         high += 1
-    return f">={versions[low]},<={versions[high]}", versions[low], versions[high]
+    return versions[low : high + 1]
+
+
+def _specifier(versions: list[str]) -> str:
+    if not versions:
+        return ""
+    low, high = versions[0], versions[-1]
+    return f"=={low}" if low == high else f">={low},<={high}"

@@ -30,6 +30,9 @@ class Judgement:
         there: file and line in FlashInfer.
         needs: packages without which the symbol is absent even there.
         alarming: whether it counts as a break of the engine; a shifted integer that nobody passes on does not.
+        unsettled: of a use that binds: the name may also be something that is not FlashInfer's, and had it not
+            bound, the source would not have told whether that is a break. Such a use counts as not checkable in
+            the shares.
     """
 
     verdict: CallVerdict
@@ -40,3 +43,4 @@ class Judgement:
     there: str = ""
     needs: tuple[str, ...] = ()
     alarming: bool = False
+    unsettled: bool = False
