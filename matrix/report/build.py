@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from matrix.cells.cell import Cell as PlannedCell
 from matrix.expectations import Subject, judge, load
-from matrix.report import axes, ranges, settle
+from matrix.report import axes, ranges, replayed, settle
 from matrix.report.findings import Grouping
 from matrix.report.model import Cell, Environment, Report
 from matrix.report.standing import spans
@@ -40,6 +40,7 @@ def build(run: Run, expectations_path: Path | None = None, today: date | None = 
     tested = ranges.ordered(cell.release for cell in cells)
     faulty = frozenset(name for name, environment in environments.items() if environment.faulty)
     group = Grouping(cells, tested)
+    told = replayed.replays(run, cells)
     used = _used(cells)
     expired = tuple(entry for entry in expectations.entries if entry.expired(today))
     return Report(
@@ -66,32 +67,43 @@ def build(run: Run, expectations_path: Path | None = None, today: date | None = 
         expectations_path=expectations.path.name,
         expired=expired,
         warnings=tuple(_warnings(run, cells)),
-        declared=_declared(run, cells),
+        replays=told,
+        declared=_declared(run, cells, told),
     )
 
 
-def _declared(run: Run, cells: list[Cell]) -> dict[str, Any] | None:
+def _declared(run: Run, cells: list[Cell], told: tuple[dict[str, Any], ...]) -> dict[str, Any] | None:
     """What was kept, each engine release with the verdicts that its own code gave here, by release of FlashInfer."""
     if run.declared is None:
         return None
+    sides = {
+        (one["engine"], one["engine_release"], one["flashinfer"]): one["sides"]
+        for one in told
+        if one["sides"]
+    }
     engines = {place["id"]: place["engine"] for place in run.plan["environments"] if place.get("engine")}
-    replayed: dict[tuple[str, str], dict[str, list[str]]] = {}
+    verdicts: dict[tuple[str, str], dict[str, list[str]]] = {}
     for cell in cells:
         engine = engines.get(cell.environment_id)
         found = [result.verdict.value for result in cell.results if result.stage == Stage.REPLAY.value]
         if engine and found:
-            row = replayed.setdefault((engine["name"], engine["release"]), {})
+            row = verdicts.setdefault((engine["name"], engine["release"]), {})
             row.setdefault(cell.release, []).extend(found)
     tables = [
         table
         | {
             "rows": [
-                row
+                {key: value for key, value in row.items() if key != "read"}
                 | {
                     "replayed": {
                         release: settle.counts(found)
-                        for release, found in replayed.get((table["engine"], row["release"]), {}).items()
-                    }
+                        for release, found in verdicts.get((table["engine"], row["release"]), {}).items()
+                    },
+                    "sides": {
+                        flashinfer: found
+                        for (engine, release, flashinfer), found in sides.items()
+                        if (engine, release) == (table["engine"], row["release"])
+                    },
                 }
                 for row in table["rows"]
             ]

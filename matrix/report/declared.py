@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from matrix.cubins import changes
-from matrix.engines import config, table, tabulate
+from matrix.engines import agreement, config, table, tabulate
 from matrix.engines.shelf import Shelf
 from matrix.errors import KernelMatrixError
 from matrix.kernels.moe.probe import ENUMS, KERNELS
@@ -126,10 +126,15 @@ def _engine(name: str, wanted: set[str], tested: Sequence[str], level: str, shel
     engine = config.load(name)
     published = shelf.versions(engine)
     versions = [one for one in published if level == ALL or one in wanted or one == published[-1]]
-    rows = table.build(engine, shelf.published(engine, versions), list(tested), shelf.library)
+    releases = shelf.published(engine, versions)
+    rows = table.build(engine, releases, list(tested), shelf.library)
     document = tabulate.block(name, rows)
+    called = {one.release: one for one in releases if one.release in wanted}
     for row in document["rows"]:
         del row["cells"]
+        if row["release"] in called:
+            release = called[row["release"]]
+            row["read"] = {one: agreement.read(engine, release, one, shelf.library) for one in tested}
     document["breaks"] = _breaks(document["rows"], versions, tested)
     return document
 

@@ -84,6 +84,7 @@ def head(report: Report) -> dict[str, Any]:
             "expired": [entry.number for entry in report.expired],
         },
         "warnings": list(report.warnings),
+        "replays": list(report.replays),
         "declared": report.declared,
         "comparison": _comparison(report.comparison) if report.comparison else None,
     }

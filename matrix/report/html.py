@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
-from matrix.report import words
+from matrix.report import replayed, words
 from matrix.report.document import dumps
 from matrix.report.embed import embed
 from matrix.report.findings import key, masked
@@ -55,6 +55,7 @@ def render(report: Report) -> str:
     return template.render(
         report=report,
         words=words,
+        replayed=replayed,
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         policy=f"default-src 'none'; style-src {_pin(style)}; script-src {_pin(script)}; base-uri 'none'",

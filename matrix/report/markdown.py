@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from matrix.report import words
+from matrix.report import replayed, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,6 +52,8 @@ def _first_screen(report: Report) -> list[str]:
 def _sections(report: Report) -> Iterable[tuple[str, list[str]]]:
     if report.unexpected:
         yield "Unexpected", _findings(report.unexpected)
+    if report.replays:
+        yield "Replay: contracts and policies", [line for one in report.replays for line in _replay(one)]
     if report.comparison:
         yield "Against the earlier report", _comparison(report.comparison)
     if report.not_run:
@@ -71,6 +73,15 @@ def _sections(report: Report) -> Iterable[tuple[str, list[str]]]:
         yield "Expectations", _expectations(report)
     if report.warnings:
         yield "Warnings", [f"- {plain(warning)}" for warning in report.warnings]
+
+
+def _replay(replay: Mapping[str, Any]) -> list[str]:
+    sign = "✔" if replay["sound"] else "✘"
+    return [
+        f"- {sign} {plain(replayed.name(replay))}",
+        *(f"  - ✘ {plain(line)}" for line in replayed.disagreements(replay)),
+        *(f"  - {plain(line)}" for line in replayed.agreements(replay)),
+    ]
 
 
 def _declared(declared: Mapping[str, Any]) -> Iterable[tuple[str, list[str]]]:
@@ -94,14 +105,21 @@ def _engine(table: Mapping[str, Any]) -> list[str]:
             for span in row["ranges"]
         ]
         broken = " (breaks on it)" if row["own_pin"] in {"call", "import"} else ""
-        replayed = [f"{release}: {words.counted(counts)}" for release, counts in row["replayed"].items()]
+        came = [f"{release}: {words.counted(counts)}" for release, counts in row["replayed"].items()]
+        came += [
+            f"{release}: {agreed[0]} {plain(agreed[2])}"
+            for release, sides in row["sides"].items()
+            if (agreed := words.agreed(sides))
+        ]
+        wrong = words.wrong(row)
         rows.append(
             (
                 row["release"],
                 row["pin"] + broken,
-                code(row["works"]) if row["works"] else "none tested",
+                (code(row["works"]) if row["works"] else "none tested")
+                + (f"<br>✘ wrong results when replayed on {', '.join(wrong)}" if wrong else ""),
                 "<br>".join(spans),
-                "<br>".join(replayed) or "no",
+                "<br>".join(came) or "no",
             )
         )
     shown = table["breaks"][:MOST_ROWS]

@@ -120,7 +120,9 @@ def _renamer(source: Source, labels: dict[tuple[str, tuple[str, ...]], str]) -> 
 
 
 def _line(line: dict[str, Any], rename: Rename) -> dict[str, Any]:
-    keys = {"environment": ("id",), "worker": ("environment",)}.get(line["kind"], ("cell",))
+    keys = {"environment": ("id",), "worker": ("environment",), "replay": ("environment",)}.get(
+        line["kind"], ("cell",)
+    )
     return line | {key: rename(line[key]) for key in keys if key in line}
 
 

@@ -177,6 +177,7 @@ class Report:
         stage_seconds: for each stage the number of results, their seconds together, and the slowest one's.
         expectations: every entry with the number of cells it decided.
         expired: entries that excuse nothing any more.
+        replays: what each replayed engine release said apart from its cells, as `replayed.py` gives it.
         declared: API changes, histories and engine tables as `declared.py` reads them; None where none were.
     """
 
@@ -197,13 +198,19 @@ class Report:
     expectations_path: str
     expired: tuple[Expectation, ...]
     warnings: tuple[str, ...]
+    replays: tuple[Mapping[str, Any], ...] = ()
     declared: Mapping[str, Any] | None = None
     comparison: Comparison | None = None
 
     @property
     def exit_code(self) -> Exit:
-        """1 for an unexpected verdict, else 3 for a planned cell without a result, else 0."""
-        if self.outcomes.get("UNEXPECTED") or self.outcomes.get("XPASS"):
+        """1, 3 or 0.
+
+        1 for an unexpected verdict, or an engine that is not what is kept or read of it; else 3 for a planned cell
+        without a result.
+        """
+        unsound = any(not replay["sound"] for replay in self.replays)
+        if unsound or self.outcomes.get("UNEXPECTED") or self.outcomes.get("XPASS"):
             return Exit.UNEXPECTED
         return Exit.INCOMPLETE if self.outcomes.get("MISSING") else Exit.AS_EXPECTED
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from matrix.errors import InputError
@@ -20,11 +20,15 @@ DECLARED = "declared.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What was planned, what came of it, and what the sources of the tested releases declare, where that was read."""
+    """What was planned, what came of it, and what the sources of the tested releases declare, where that was read.
+
+    `replays` is what each replayed engine said apart from its cells, by environment.
+    """
 
     plan: dict[str, Any]
     journal: journal.Record
     declared: dict[str, Any] | None = None
+    replays: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def read(folder: Path) -> Run:
@@ -39,6 +43,7 @@ def read(folder: Path) -> Run:
         plan=plan,
         journal=journal.read(path) if path.exists() else journal.Record(header={}),
         declared=_declared(folder / DECLARED),
+        replays={line["environment"]: line for line in lines(folder, "replay")},
     )
 
 
@@ -49,13 +54,15 @@ def _declared(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def lines(folder: Path) -> list[dict[str, Any]]:
-    """Every whole line of a run folder's journal, kinds that this version does not know among them."""
+def lines(folder: Path, only: str = "") -> list[dict[str, Any]]:
+    """Every whole line of a run folder's journal, or of one kind; kinds that this version does not know among them."""
     path = folder / JOURNAL
     if not path.exists():
         return []
     found = []
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        if only and not text.startswith(f'{{"kind": "{only}"'):
+            continue
         with suppress(ValueError):
             line = json.loads(text)
             if isinstance(line, dict) and "kind" in line:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from matrix.report import words
+from matrix.report import replayed, words
 from matrix.report.model import Standing
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ def lines(report: Report) -> list[str]:
         found.append(f"{environment}, meant to fail: {words.sentence(spans)}")
         for span in spans:
             found += _why(span) if span.standing is Standing.UNSAFE else []
+    for replay in report.replays:
+        found += [f"{replayed.name(replay)}: {_short(line)}" for line in replayed.disagreements(replay)]
     found.append(f"{len(report.cells)} cells: {words.counted(report.verdicts)}.")
     found.append(f"{words.result(report)} (exit code {int(report.exit_code)}).")
     found += [f"warning: {warning}" for warning in report.warnings]

@@ -9,7 +9,7 @@ from matrix.report.model import Standing
 from matrix.verdicts import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from matrix.report.model import Environment, Finding, Report, Span
 
@@ -84,7 +84,22 @@ def result(report: Report) -> str:
         )
         if number
     ]
+    unsound = sum(not replay["sound"] for replay in report.replays)
+    if unsound:
+        words.append(f"{unsound} replayed pair{'s' * (unsound != 1)} not as recorded, ruled or read")
     return ", ".join(words) or "All verdicts as expected"
+
+
+def wrong(row: Mapping[str, Any]) -> list[str]:
+    """Releases of FlashInfer on which an engine release, called here, gave wrong results though its calls bind."""
+    return [release for release, counts in row["replayed"].items() if counts.get("FAIL_NUMERIC")]
+
+
+def agreed(sides: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:
+    """Sign, colour and words of whether sources that were read and code that was called agree."""
+    if all(side["agrees"] for side in sides):
+        return "✔", "good", "as read"
+    return "✘", "bad", "not as read: " + "; ".join(side["text"] for side in sides if not side["agrees"])
 
 
 def since(span: Span) -> str:
