@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from matrix.engines.conditions import FALSE, TRUE, Condition, consistent, every, has, negate, opaque, some
+from matrix.engines.conditions import (
+    FALSE,
+    TRUE,
+    Condition,
+    asks_release,
+    consistent,
+    every,
+    has,
+    implied,
+    negate,
+    opaque,
+    some,
+    terms,
+    unfollowed,
+)
 from matrix.engines.expressions import Expressions, spread
 from matrix.engines.scopes import ClassInfo, shorten
-from matrix.engines.uses import Arguments
+from matrix.engines.uses import NO_MODULE, Arguments
 from matrix.engines.values import (
     NOTHING,
     UNKNOWN,
+    Asked,
     Constant,
     Container,
     Function,
@@ -27,13 +43,17 @@ from matrix.engines.values import (
     Release,
     Returning,
     Row,
+    Specifier,
+    Split,
     Symbol,
     Truth,
     Value,
     either,
     element,
+    is_version,
     one_of,
     options,
+    specified,
     truth,
 )
 
@@ -41,6 +61,12 @@ if TYPE_CHECKING:
     from matrix.engines.config import Lazy
 
 _MAX_PATH = 2
+_MODULE = re.compile(r"[a-z_]\w*(\.[A-Za-z_]\w*)*")
+_READERS = {
+    *("getLogger", "get_logger", "startswith", "endswith", "debug", "info", "warning", "error", "print"),
+    *("get", "pop", "setdefault", "replace", "split", "version", "distribution", "requires", "append", "add"),
+}
+"""Functions that are given a dotted name without importing it."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +82,7 @@ class Calls(Expressions):
     """Evaluates call expressions."""
 
     def _call(self, node: ast.Call) -> Value:
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        name = self._called(node.func)
         special = getattr(self, f"_call_{name.strip('_').lower()}", None)
         if special is not None and (result := special(node)) is not None:
             known: Value = result
@@ -70,6 +96,15 @@ class Calls(Expressions):
         function = self.value(node.func)
         self.inside_call -= 1
         return self._apply(node, function)
+
+    def _called(self, node: ast.expr) -> str:
+        """The last part of a called name, an imported one as its own module calls it."""
+        if isinstance(node, ast.Attribute):
+            return node.attr
+        if not isinstance(node, ast.Name):
+            return ""
+        known = self.scope.find(node.id)
+        return known.text.rpartition(".")[2] if type(known) is Other and known.text else node.id
 
     def operator(self, node: ast.expr, function: Value | None = None) -> bool:
         """Note a function that is registered as an operator, by a call or as a decorator."""
@@ -127,14 +162,55 @@ class Calls(Expressions):
             if single != NOTHING and consistent([*self.path, condition])
         ]
         others = [single for _, single in alive if not isinstance(single, Symbol | Partial)]
-        for condition, single in alive:
-            doubt = ""
+        for option, single in alive:
+            condition, doubt = option, ""
+            if len(alive) == 1 and isinstance(single, Symbol) and isinstance(node.func, ast.Name):
+                condition = self._unasked(node, single, option)
+                single = single if condition == option else replace(single, via="attribute")  # noqa: PLW2901
             if others and not isinstance(single, Other):
                 doubt = f"`{shorten(node.func, 60)}` may also be something else here"
             results.append((condition, self._invoke(node, single, passed, condition=condition, doubt=doubt)))
         if not any(isinstance(single, Symbol | Partial) for _, single in alive):
             self._escape(node)
-        return either(results) if results else UNKNOWN
+        result = either(results) if results else UNKNOWN
+        if type(result) is Other and (
+            any(is_version(value) for value in passed.positional)
+            or any(isinstance(single, Asked) for single in others)
+        ):
+            return Asked(shorten(node))
+        return result
+
+    def _unasked(self, node: ast.Call, symbol: Symbol, condition: Condition) -> Condition:
+        """The condition of a call through a name that may be None or unset, as nothing before it asks.
+
+        Where the line is certain to be reached, that is no condition of the call; else it is told as a doubt.
+        """
+        lacking = [term for term in terms(condition) if asks_release(term) and not implied(term, self.path)]
+        if self.following or not lacking or not consistent([*self.path, negate(every(lacking))]):
+            return condition
+        rest = every(term for term in terms(condition) if term not in lacking)
+        if self._is_reached(lacking):
+            return rest
+        doubt = f"`{shorten(node.func)}` is then None or unset, and whether this call is reached is not seen"
+        self.note(node, symbol, kind="import", form="attribute", condition=rest, doubt=doubt)
+        return condition
+
+    def _is_reached(self, lacking: list[Condition]) -> bool:
+        """Whether a public function, or the file itself, gets to this line with nothing asked on the way."""
+        if self.scope.cls or self.scope.qualname.startswith("_") or "." in self.scope.qualname:
+            return False
+        if any(term != TRUE for condition in self.path for term in terms(condition)):
+            return False
+        top = self.scope
+        while top.parent is not None:
+            top = top.parent
+        return not any(
+            isinstance(single, Constant | Truth)
+            and single != NOTHING
+            and set(lacking) & set(terms(condition))
+            for value in top.names.values()
+            for condition, single in options(value)
+        )
 
     def _invoke(
         self, node: ast.Call, function: Value, passed: Passed, *, condition: Condition, doubt: str
@@ -149,18 +225,157 @@ class Calls(Expressions):
         if isinstance(function, Symbol):
             return self._call_symbol(node, function, passed, condition=condition, doubt=doubt)
         if isinstance(function, LocalClass):
-            return Local(function.name)
+            loaded = self._loader(node, function.name, passed)
+            return Local(function.name) if loaded is None else loaded
         if isinstance(function, Function):
-            return self.found.returned(function.name)
+            return self._call_function(node, function.name, passed)
         if isinstance(function, Returning):
             return function.value
         if isinstance(function, Own):
-            return Truth(("own", function.path))
+            self._by_name(node, passed)
+            about = any(is_version(value) for value in passed.positional)
+            return Asked(shorten(node)) if about else Truth(("own", function.path))
+        self._by_name(node, passed)
         return UNKNOWN
+
+    def _call_function(self, node: ast.Call, name: str, passed: Passed) -> Value:
+        plain = self.found.returned(name)
+        given = [*passed.positional, *(value for _, _, value in passed.keywords.entries)]
+        imports = name.rpartition(".")[2] in self.importers
+        gates = any(is_version(value) for value in given) or any(
+            is_version(single) or (isinstance(single, Truth) and unfollowed(single.condition))
+            for _, single in options(plain)
+        )
+        if not given or not (gates or (imports and self._modules(passed))):
+            return plain
+        followed = self.follow(node, name, passed)
+        result = plain if followed is None else followed
+        if imports and not gates and not any(isinstance(single, Symbol) for _, single in options(result)):
+            self._by_name(node, passed)
+        return result
+
+    def follow(self, call: ast.Call, function: str, passed: Passed) -> Value | None:
+        """What a function of the file gives back for one call; statements know how."""
+        raise NotImplementedError
+
+    # --- helpers that are given a module's name
+
+    def _modules(self, passed: Passed) -> list[str]:
+        """The modules of FlashInfer that a call passes by name."""
+        given = [*passed.positional, *(value for _, _, value in passed.keywords.entries)]
+        return [
+            value.value
+            for value in given
+            if isinstance(value, Constant)
+            and isinstance(value.value, str)
+            and _MODULE.fullmatch(value.value)
+            and value.value.partition(".")[0] == self.engine.provider
+        ]
+
+    def _loader(self, node: ast.Call, cls: str, passed: Passed) -> Value | None:
+        """An instance that stands for a module: its class imports what it is told, and looks names up there."""
+        modules = self._modules(passed)
+        info = self.found.classes.get(cls, ClassInfo())
+        if cls not in self.importers or not modules:
+            return None
+        if len(modules) > 1 or "__getattr__" not in info.methods or "__call__" in info.methods:
+            self._by_name(node, passed)
+            return None
+        symbol = Symbol(modules[0], "lazy", node.lineno)
+        self.note(node, symbol, kind="import", form="lazy")
+        return symbol
+
+    def _by_name(self, node: ast.Call, passed: Passed) -> None:
+        """Note that other code is given the name of a module to import, or so it looks."""
+        name = self._called(node.func)
+        imports = any(word in name.lower() for word in ("import", "lazy", "load"))
+        if name in _READERS:
+            return
+        for module in self._modules(passed):
+            if imports or "." in module:
+                self.uncertain(
+                    node, Symbol(module, "lazy", node.lineno), f"through `{shorten(node.func, 40)}`"
+                )
+
+    def uncertain(self, node: ast.Call, symbol: Symbol, how: str) -> None:
+        """Note a use of which no more is seen than that it is one."""
+        self.note(
+            node,
+            symbol,
+            kind="call",
+            form="call",
+            arguments=Arguments(unknown=f"arguments {how}"),
+            doubt=f"it is reached {how}",
+        )
+
+    def _call_import(self, node: ast.Call) -> Value | None:
+        """`__import__("flashinfer.x")` gives the package, with a `fromlist` the module."""
+        path = self._outside(node.args[0]) if node.args else UNKNOWN
+        if self._called(node.func) != "__import__" or not isinstance(path, Constant):
+            return None
+        root = str(path.value).partition(".")[0]
+        if root != self.engine.provider:
+            return None
+        symbol = Symbol(str(path.value), "import", node.lineno)
+        self.need(has(symbol.path), NO_MODULE)
+        self.note(node, symbol, kind="import", form="module")
+        chosen = len(node.args) > 3 or any(keyword.arg == "fromlist" for keyword in node.keywords)
+        return symbol if chosen else Symbol(root, "import", node.lineno)
+
+    def _call_import_module(self, node: ast.Call) -> Value | None:
+        """A name relative to a package; an absolute one is for the lazy helpers."""
+        given = [self._outside(argument) for argument in node.args]
+        given += [self._outside(keyword.value) for keyword in node.keywords if keyword.arg == "package"]
+        if len(given) != 2:
+            return None
+        name, package = (str(value.value) if isinstance(value, Constant) else "" for value in given)
+        if not name.startswith(".") or package.partition(".")[0] != self.engine.provider:
+            return None
+        above = len(name) - len(name.lstrip(".")) - 1
+        parts = package.split(".")
+        path = ".".join([*parts[: len(parts) - above], name.lstrip(".")])
+        symbol = Symbol(path, "import", node.lineno)
+        self.need(has(path), NO_MODULE)
+        self.note(node, symbol, kind="import", form="module")
+        return symbol
+
+    # --- FlashInfer's version in pieces
+
+    def _call_split(self, node: ast.Call) -> Value | None:
+        target = self._on_target(node)
+        if target is None or not isinstance(target[1], Release):
+            return None
+        separator = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
+        if separator == "." and len(node.args) == 1:
+            return Split()
+        return Row((Release(),)) if separator == "+" else Asked(shorten(node))
+
+    def _call_map(self, node: ast.Call) -> Value | None:
+        value = self._outside(node.args[1]) if len(node.args) == 2 else UNKNOWN
+        if not is_version(value):
+            return None
+        return value if shorten(node.args[0]) == "int" else Asked(shorten(node))
+
+    def _call_specifierset(self, node: ast.Call) -> Value | None:
+        text = self._outside(node.args[0]) if len(node.args) == 1 else UNKNOWN
+        return Specifier(str(text.value)) if isinstance(text, Constant) else None
+
+    def _call_contains(self, node: ast.Call) -> Value | None:
+        target = self._on_target(node)
+        asked_of = self._outside(node.args[0]) if node.args else UNKNOWN
+        if target is None or not isinstance(target[1], Specifier) or not isinstance(asked_of, Release):
+            return None
+        inside = specified(target[1].text)
+        return Truth(inside) if inside else Asked(shorten(node))
 
     def _call_symbol(
         self, node: ast.Call, symbol: Symbol, passed: Passed, *, condition: Condition, doubt: str
     ) -> Value:
+        if self.following and passed.unknown and not passed.positional and not passed.keywords.entries:
+            rest = {shorten(item.value) for item in node.args if isinstance(item, ast.Starred)}
+            rest |= {shorten(item.value) for item in node.keywords if item.arg is None}
+            if rest == set(self.scope.rest):
+                self.following[-1].forwards[self.scope.qualname] = Symbol(symbol.path, "lazy", symbol.line)
         here = [*self.path, condition]
         named = [(key, value) for key, _, value in passed.keywords.entries]
         for _, value in named:
@@ -188,9 +403,9 @@ class Calls(Expressions):
                 keywords=tuple(
                     (key, presence)
                     for key, presence, _ in passed.keywords.entries
-                    if consistent([*here, presence])
+                    if consistent([*here, presence]) and not unfollowed(presence)
                 ),
-                unknown=passed.unknown or passed.keywords.unknown,
+                unknown=passed.unknown or passed.keywords.unknown or _gated(passed.keywords),
                 integers=integers,
             ),
             doubt=doubt or self._patched(symbol),
@@ -254,7 +469,8 @@ class Calls(Expressions):
     def _call_hasattr(self, node: ast.Call) -> Value | None:
         base, name = self._two(node)
         if not isinstance(name, Constant):
-            return None
+            of = any(isinstance(single, Symbol) for _, single in options(base))
+            return Asked(shorten(node)) if of else None
         conditions = []
         for condition, single in options(base):
             if isinstance(single, Symbol):
@@ -268,7 +484,8 @@ class Calls(Expressions):
     def _call_getattr(self, node: ast.Call) -> Value | None:
         base, name = self._two(node)
         if not (isinstance(name, Constant) and isinstance(name.value, str)):
-            return None
+            of = any(isinstance(single, Symbol) for _, single in options(base))
+            return Asked(shorten(node)) if of else None
         value = self.attribute(
             ast.Attribute(value=node.args[0], attr=name.value, ctx=ast.Load()), base, name.value
         )
@@ -526,3 +743,15 @@ class Calls(Expressions):
                     self.scope.names[argument.id] = Pairs(
                         value.entries, value.unknown or f"what {shorten(node.func, 40)} adds"
                     )
+
+
+def _gated(keywords: Pairs) -> str:
+    """Keywords that hang on what is not followed, as a reason not to say more of the call."""
+    return next(
+        (
+            f"`{key}` where `{text}`"
+            for key, presence, _ in keywords.entries
+            if (text := unfollowed(presence))
+        ),
+        "",
+    )

@@ -5,6 +5,7 @@ A condition is a nested tuple, so that it can be compared, hashed and written as
 - `("has", path)`: the module, function, class or member `path` exists in the release;
 - `("accepts", path, parameter)`: the signature of `path` has that parameter;
 - `("version", operator, text)`: the release compares so with `text`;
+- `("asked", text)`: hangs on FlashInfer's version, or on a question asked of it, in a way that is not followed;
 - `("own", "module:function")`: what a function of the engine answers, resolved when files are linked;
 - `("opaque", text)`: anything else; two opaque conditions of the same text have the same value;
 - `("not", c)`, `("and", c, ...)`, `("or", c, ...)`, `("true",)`, `("false",)`.
@@ -12,6 +13,7 @@ A condition is a nested tuple, so that it can be compared, hashed and written as
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ Condition = tuple[Any, ...]
 TRUE: Condition = ("true",)
 FALSE: Condition = ("false",)
 _MAX_TERMS = 24
+_MAX_SIZE = 200
+_BUILT = {"not", "and", "or"}
+_ABOUT = {"has", "accepts", "version", "asked"}
 
 
 def has(path: str) -> Condition:
@@ -37,6 +42,11 @@ def accepts(path: str, parameter: str) -> Condition:
 def opaque(text: str) -> Condition:
     """Something that the source alone does not tell."""
     return ("opaque", text)
+
+
+def asked(text: str) -> Condition:
+    """Something about the release that is not followed; what it decides on is not checkable."""
+    return ("asked", text)
 
 
 def negate(condition: Condition) -> Condition:
@@ -75,9 +85,27 @@ def _combine(
             terms[term] = None
     if not terms:
         return neutral
-    if len(terms) > _MAX_TERMS:
-        return opaque(f"{word} of {len(terms)} conditions")
-    return next(iter(terms)) if len(terms) == 1 else (word, *terms)
+    if len(terms) == 1:
+        return next(iter(terms))
+    combined = (word, *terms)
+    nested = any(term[0] in _BUILT for term in terms)
+    if len(terms) > _MAX_TERMS or (nested and size(combined) > _MAX_SIZE):
+        return _folded(combined)
+    return combined
+
+
+def size(condition: Condition) -> int:
+    """How many parts it is built of."""
+    if condition[0] in _BUILT:
+        return sum(size(part) for part in condition[1:])
+    return 1
+
+
+def _folded(condition: Condition) -> Condition:
+    """A condition too large to be carried along, as one part; equal ones stay equal, others apart."""
+    digest = hashlib.sha256(repr(condition).encode()).hexdigest()[:12]
+    text = f"{condition[0]} of {size(condition)} conditions ({digest})"
+    return asked(text) if about_release(condition) else opaque(text)
 
 
 def terms(condition: Condition) -> tuple[Condition, ...]:
@@ -145,17 +173,32 @@ def resolve(condition: Condition, answers: Callable[[str], Condition | None], de
 
 def about_release(condition: Condition) -> bool:
     """Whether any part of it depends on the release, or may do so once functions are resolved."""
-    return any(atom[0] in {"has", "accepts", "version", "own"} for atom in atoms(condition))
+    return any(atom[0] in _ABOUT or atom[0] == "own" for atom in atoms(condition))
 
 
 def asks_release(condition: Condition) -> bool:
     """Whether any part of it is known to depend on the release."""
-    return any(atom[0] in {"has", "accepts", "version"} for atom in atoms(condition))
+    return any(atom[0] in _ABOUT for atom in atoms(condition))
 
 
 def release_part(condition: Condition) -> Condition:
     """What a condition says about the release; the rest is left open."""
     return every(term for term in terms(condition) if about_release(term))
+
+
+def unfollowed(condition: Condition) -> str:
+    """The first question about the release in it that is not followed; empty where there is none."""
+    return next((str(atom[1]) for atom in atoms(condition) if atom[0] == "asked"), "")
+
+
+def implied(condition: Condition, held: Iterable[Condition]) -> bool:
+    """Whether it holds wherever the others do, as far as equal texts tell."""
+    known = {term for one in held for term in terms(one)}
+
+    def answer(term: Condition) -> bool | None:
+        return True if term in known else False if negate(term) in known else None
+
+    return condition in known or decide(condition, answer) is True
 
 
 def describe(condition: Condition) -> str:
@@ -166,7 +209,7 @@ def describe(condition: Condition) -> str:
     if word == "accepts":
         return f"{rest[0]} accepts {rest[1]}"
     if word == "version":
-        return f"FlashInfer {rest[0]} {rest[1]}"
+        return f"FlashInfer {rest[0]} {rest[1].removesuffix('.dev0')}"
     if word == "not":
         return f"not ({describe(rest[0])})"
     if word in {"and", "or"}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from matrix.engines.conditions import (
     TRUE,
     Condition,
     accepts,
+    asked,
     consistent,
     every,
     has,
@@ -20,10 +22,13 @@ from matrix.engines.conditions import (
     release_part,
     some,
 )
-from matrix.engines.scopes import Findings, Frame, Scope, dotted, shorten
+from matrix.engines.scopes import Findings, Following, Frame, Scope, dotted, shorten
 from matrix.engines.uses import Arguments, Use, is_private
 from matrix.engines.values import (
+    NUMBERS,
+    SIGNS,
     UNKNOWN,
+    Asked,
     Constant,
     Container,
     Either,
@@ -32,6 +37,7 @@ from matrix.engines.values import (
     LocalClass,
     Member,
     Mirror,
+    Number,
     Other,
     Own,
     Pairs,
@@ -39,26 +45,38 @@ from matrix.engines.values import (
     Release,
     Returning,
     Row,
+    Split,
     Symbol,
     Truth,
     Value,
+    compare_version,
     either,
     element,
     is_something,
+    is_version,
     join,
     one_of,
     options,
+    sliced,
     truth,
+    version_attribute,
 )
 
 if TYPE_CHECKING:
     from matrix.engines.config import Engine
     from matrix.engines.values import Value as _Value
 
-_OPERATORS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 _CONTAINERS = {"List", "list", "Sequence", "Iterable", "Tuple", "tuple", "Dict", "dict", "Mapping", "Set"}
+_MAX_STEPS = 40_000
 _PRIVATE_OF_INSTANCE = re.compile(r"\(\)\._[a-z]\w*$")
 _TRANSPARENT = {"Optional", "Union", "Annotated", "Final", "ClassVar"}
+
+
+IMPORTERS = ("import_module", "__import__", "find_spec")
+
+
+class ExhaustedError(Exception):
+    """A function has more branches than are worth following."""
 
 
 class Expressions:
@@ -85,6 +103,13 @@ class Expressions:
         self.frames: list[Frame] = []
         self.quiet = True
         self.inside_call = 0
+        self.repeats = 1
+        self.steps = 0
+        self.following: list[Following] = []
+        self.stars: list[Symbol] = []
+        self.importers: set[str] = set()
+        self.only_star = False
+        self.bound: frozenset[str] = frozenset()
 
     # --- noting uses
 
@@ -100,24 +125,36 @@ class Expressions:
         doubt: str = "",
     ) -> None:
         """Keep one use, unless the line cannot be reached or this is the first reading."""
+        scope = self.scope.qualname
+        if self.following:
+            if kind != "import" or form not in {"module", "attribute", "lazy"}:
+                return
+            form = form if scope == self.following[-1].function else "lazy"
+            node, scope = self.following[0].node, self.following[0].scope
         if self.quiet or not consistent([*self.path, condition]):
             return
         line = getattr(node, "lineno", 0)
+        reached = [release_part(term) for term in (*self.path, condition)]
+        guards = tuple(guard for frame in reversed(self.frames) for guard in frame.guards)
+        if form == "from" and any("ModuleNotFoundError" in guard.catches for guard in guards):
+            # a name that a module lacks raises the plain ImportError
+            reached.append(has(symbol.path.rpartition(".")[0]))
+            guards = tuple(left for guard in guards if (left := guard.but("ModuleNotFoundError")))
         self.found.uses.setdefault(
             (line, getattr(node, "col_offset", 0), symbol.path, form, condition),
             Use(
                 file=self.file,
                 line=line,
-                scope=self.scope.qualname,
+                scope=scope,
                 kind="private" if kind == "import" and is_private(symbol.path) else kind,
                 form=form,
                 symbol=symbol.path,
                 via=symbol.via,
                 origin=symbol.line,
                 rescue=symbol.rescue,
-                condition=release_part(every([*self.path, condition])),
+                condition=every(reached),
                 under=self.under(),
-                guards=tuple(guard for frame in reversed(self.frames) for guard in frame.guards),
+                guards=guards,
                 arguments=arguments,
                 doubt=doubt,
             ),
@@ -154,6 +191,9 @@ class Expressions:
 
     def value(self, node: ast.expr | None) -> Value:
         """The value of an expression."""
+        self.steps += 1
+        if self.steps > _MAX_STEPS:
+            raise ExhaustedError
         if node is None:
             return UNKNOWN
         handler = getattr(self, f"_{type(node).__name__.lower()}", self._plain)
@@ -173,8 +213,18 @@ class Expressions:
             return every(parts) if isinstance(node.op, ast.And) else some(parts)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return negate(self.test(node.operand))
-        if isinstance(node, ast.Compare) and len(node.ops) == 1:
-            return self._comparison(node)
+        if isinstance(node, ast.Compare):
+            if len(node.ops) == 1:
+                return self._comparison(node)
+            sides = [node.left, *node.comparators]
+            return every(
+                [
+                    self._comparison(
+                        ast.copy_location(ast.Compare(left=left, ops=[operator], comparators=[right]), node)
+                    )
+                    for left, operator, right in zip(sides, node.ops, sides[1:], strict=False)
+                ]
+            )
         return truth(self.value(node), shorten(node))
 
     def _comparison(self, node: ast.Compare) -> Condition:
@@ -184,11 +234,15 @@ class Expressions:
             base = shorten(node.left)
             present = truth(left, f"{base} is not None", absent=is_something)
             return present if isinstance(operator, ast.IsNot | ast.NotEq) else negate(present)
+        if is_version(left) or is_version(right):
+            return some(
+                every((condition, compare_version(single, type(operator), right) or asked(text)))
+                for condition, single in options(left)
+                if single != Constant(None)
+            )
         if isinstance(operator, ast.In | ast.NotIn):
             return self._membership(left, right, text, inside=isinstance(operator, ast.In))
-        sign = _OPERATORS.get(type(operator))
-        if sign and isinstance(left, Release) and (limit := _version_text(right)):
-            return ("version", sign, limit)
+        sign = SIGNS.get(type(operator))
         if isinstance(left, Constant) and isinstance(right, Constant) and sign in {"==", "!="}:
             return TRUE if (left.value == right.value) == (sign == "==") else FALSE
         if isinstance(operator, ast.Is | ast.IsNot) and isinstance(right, Constant):
@@ -202,8 +256,9 @@ class Expressions:
     def _membership(self, left: Value, right: Value, text: str, *, inside: bool) -> Condition:
         answers = []
         for condition, single in options(right):
-            if isinstance(single, Parameters) and isinstance(left, Constant):
-                answers.append(every((condition, accepts(single.path, str(left.value)))))
+            if isinstance(single, Parameters):
+                word = accepts(single.path, str(left.value)) if isinstance(left, Constant) else asked(text)
+                answers.append(every((condition, word)))
             elif isinstance(single, Pairs) and isinstance(left, Constant) and not single.unknown:
                 presence = some(entry[1] for entry in single.entries if entry[0] == left.value)
                 answers.append(every((condition, presence)))
@@ -218,7 +273,16 @@ class Expressions:
 
     def _name(self, node: ast.Name) -> Value:
         found = self.scope.find(node.id)
-        return Other(node.id) if found is None else self.name(found)
+        if found is None:
+            return self._starred_name(node.id)
+        return self.name(found)
+
+    def _starred_name(self, name: str) -> Value:
+        """A name that nothing in the file binds, where `from flashinfer.x import *` may."""
+        if not self.stars or name in self.bound or hasattr(builtins, name) or name.startswith("_"):
+            return Other(name)
+        symbols = [Symbol(f"{star.path}.{name}", "attribute", star.line) for star in self.stars]
+        return symbols[0] if self.only_star else one_of([*symbols, UNKNOWN])
 
     def _attribute(self, node: ast.Attribute) -> Value:
         if isinstance(node.value, ast.Attribute) and dotted(node.value).startswith("torch.ops."):
@@ -272,8 +336,10 @@ class Expressions:
             return self.name(self.own(base.path, name))
         if isinstance(base, Parameters) and name in {"parameters", "args", "keys"}:
             return base
-        if isinstance(base, Release) and name in {"release", "base_version", "public"}:
-            return base
+        if isinstance(base, Release):
+            return version_attribute(name)
+        if isinstance(base, Split | Number | Asked):
+            return Asked(name)
         return UNKNOWN
 
     def _method(self, cls: str, name: str) -> Value:
@@ -309,6 +375,14 @@ class Expressions:
                     for key, present, value in single.entries
                     if key == index.value
                 ] or [(condition, UNKNOWN)]
+            elif isinstance(node.slice, ast.Slice) and (piece := sliced(single, node.slice)) is not None:
+                results.append((condition, piece))
+            elif isinstance(single, Split):
+                number = index.value if isinstance(index, Constant) else None
+                inside = isinstance(number, int) and 0 <= number < len(NUMBERS.elements)
+                results.append((condition, Number(number) if inside else Asked(shorten(node))))  # type: ignore[arg-type]
+            elif is_version(single) and not isinstance(single, Row):
+                results.append((condition, Asked(shorten(node))))
             elif isinstance(single, Row) and isinstance(index, Constant) and isinstance(index.value, int):
                 inside = -len(single.elements) <= index.value < len(single.elements)
                 results.append((condition, single.elements[index.value] if inside else UNKNOWN))
@@ -329,13 +403,11 @@ class Expressions:
         return Truth(self.test(node)) if isinstance(node.op, ast.Not) else self._plain(node)
 
     def _plain(self, node: ast.expr) -> Value:
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr):
-                self.value(child)
-        return UNKNOWN
+        parts = [self.value(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+        return Asked(shorten(node)) if any(is_version(part) for part in parts) else UNKNOWN
 
     def _compare(self, node: ast.Compare) -> Value:
-        return Truth(self.test(node)) if len(node.ops) == 1 else self._plain(node)
+        return Truth(self.test(node))
 
     def _ifexp(self, node: ast.IfExp) -> Value:
         condition = self.test(node.test)
@@ -378,7 +450,8 @@ class Expressions:
         return Container(UNKNOWN) if any(isinstance(item, ast.Starred) for item in node.elts) else Row(items)
 
     def _joinedstr(self, node: ast.JoinedStr) -> Value:
-        return self._plain(node)
+        self._plain(node)
+        return UNKNOWN
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
         for part in node.generators:
@@ -397,6 +470,18 @@ class Expressions:
 
     def _listcomp(self, node: ast.ListComp) -> Value:
         outer = self._inner()
+        if len(node.generators) == 1 and not node.generators[0].ifs:
+            items = self.value(node.generators[0].iter)
+            if isinstance(items, Row) and is_version(items):
+                numbers = []
+                for item in items.elements:
+                    self.bind(node.generators[0].target, item)
+                    numbers.append(self.value(node.elt))
+                self.scope = outer
+                return Row(tuple(numbers))
+            if is_version(items):
+                self.scope = outer
+                return Asked(shorten(node))
         self._comprehension(node)
         item = self.value(node.elt)
         self.scope = outer
@@ -513,12 +598,3 @@ def spread(value: Value, text: str) -> Pairs:
             )
         return result or Pairs()
     return Pairs(unknown=f"**{text}")
-
-
-def _version_text(value: Value) -> str:
-    """The version that a comparison names."""
-    if isinstance(value, Constant) and isinstance(value.value, str):
-        return value.value
-    if isinstance(value, Row) and all(isinstance(item, Constant) for item in value.elements):
-        return ".".join(str(item.value) for item in value.elements if isinstance(item, Constant))
-    return ""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from matrix.engines.conditions import TRUE, Condition, about_release, asks_release, from_json
+from matrix.engines.expressions import IMPORTERS, ExhaustedError
 from matrix.engines.scopes import Findings, Scope, gathered
 from matrix.engines.statements import Statements
 from matrix.engines.uses import Use
@@ -32,6 +33,8 @@ from matrix.engines.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from matrix.engines.config import Engine
 
 Exports = dict[str, dict[str, Value]]
@@ -93,13 +96,35 @@ class FileFacts:
 
 
 class _Reader(Statements):
-    def read(self, tree: ast.Module) -> None:
+    def read(self, tree: ast.Module, source: bytes) -> None:
+        self.importers = {name for name in IMPORTERS if name.encode() in source}
+        looked_at = self.importers or b"import *" in source
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)] if looked_at else []
+        self.importers |= {
+            alias.asname
+            for node in imports
+            for alias in node.names
+            if alias.asname and alias.name in self.importers
+        }
+        stars = [node for node in imports if node.names[0].name == "*"]
+        self.stars = [
+            Symbol(node.module, "import", node.lineno)
+            for node in stars
+            if node.module and not node.level and node.module.partition(".")[0] == self.engine.provider
+        ]
+        if self.stars:
+            self.only_star = len(stars) == 1
+            self.bound = frozenset(_bound(tree))
         for quiet in (True, False):
             self.quiet = quiet
             self.scope = Scope()
             self.found.returned_before, self.found.returns = self.found.returns, {}
-            self.deferred = []
-            self.run(tree.body)
+            self.deferred, self.bodies, self.steps = [], {}, 0
+            try:
+                self.run(tree.body)
+            except ExhaustedError:
+                self.path, self.frames, self.repeats, self.following = [], [], 1, []
+                self.exhausted(tree.body, "")
             for name, assigned in self.found.globals.items():
                 first = [(TRUE, self.scope.names[name])] if name in self.scope.names else []
                 self.scope.names[name] = gathered([*first, *assigned], name)
@@ -129,11 +154,28 @@ def read_file(
     reader = _Reader(engine, file, module, is_package=file.endswith("/__init__.py"))
     reader.exports = exports or {}
     try:
-        reader.read(tree)
+        reader.read(tree, source)
     except RecursionError:
         return FileFacts(problem="nested too deeply to be read")
     pins = _pins(tree, engine) if any(name.encode() in source for name in engine.pin_checks) else ()
     return _facts(reader.found, reader.scope, pins)
+
+
+def _bound(tree: ast.Module) -> Iterator[str]:
+    """Every name that anything in a file binds."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from ((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            yield node.name
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            yield node.rest
 
 
 def _facts(found: Findings, scope: Scope, pins: tuple[tuple[str, int], ...]) -> FileFacts:
@@ -141,10 +183,10 @@ def _facts(found: Findings, scope: Scope, pins: tuple[tuple[str, int], ...]) -> 
     probes: dict[str, Condition] = {}
     for name, value in scope.names.items():
         if isinstance(value, Function):
-            condition = truth(found.returned(value.name), value.name)
-            if about_release(condition):
-                probes[name] = condition
             returned = found.returned(value.name)
+            condition = truth(returned, value.name)
+            if about_release(condition) and not _only_calls(returned):
+                probes[name] = condition
             if leads_into_provider(returned) or (isinstance(returned, Pairs) and not returned.unknown):
                 exports[name] = ["returns", value_to_json(returned)]
         elif "." not in name and leads_into_provider(value):
@@ -172,6 +214,16 @@ def _pins(tree: ast.Module, engine: Engine) -> tuple[tuple[str, int], ...]:
             if called in engine.pin_checks and str(words[0]).replace("_", "-") in names and words[1]:
                 pins.append((str(words[1]), node.lineno))
     return tuple(pins)
+
+
+def _only_calls(returned: Value) -> bool:
+    """Whether a function gives back what a call gave, and no plain answer: that is no question."""
+    singles = [single for _, single in options(returned)]
+    called = any(isinstance(single, Symbol) and single.path.endswith("()") for single in singles)
+    return called and not any(
+        isinstance(single, Truth) or (isinstance(single, Constant) and single.value is not None)
+        for single in singles
+    )
 
 
 def leads_into_provider(value: Value) -> bool:

@@ -14,6 +14,7 @@ from matrix.engines.values import (
     Other,
     Pairs,
     Row,
+    Symbol,
     Value,
     either,
     one_of,
@@ -21,6 +22,23 @@ from matrix.engines.values import (
 
 if TYPE_CHECKING:
     from matrix.engines.uses import Guard, Use
+
+
+@dataclass
+class Following:
+    """A function of the file that is read once more for one call of it, with what that call passes.
+
+    Attributes:
+        function: its qualified name.
+        node: the call, where uses are noted.
+        scope: qualified name of the function that calls.
+        forwards: inner functions that hand all of their arguments on, and to what.
+    """
+
+    function: str
+    node: ast.AST
+    scope: str
+    forwards: dict[str, Symbol] = field(default_factory=dict)
 
 
 @dataclass
@@ -56,6 +74,7 @@ class Scope:
     cls: str = ""
     self_name: str = ""
     declared_global: set[str] = field(default_factory=set)
+    rest: tuple[str, ...] = ()
 
     def find(self, name: str) -> Value | None:
         """The value of a name, here or in an enclosing scope."""

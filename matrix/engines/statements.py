@@ -6,10 +6,11 @@ import ast
 from typing import TYPE_CHECKING
 
 from matrix.engines.callers import ANYONE
-from matrix.engines.calls import Calls
+from matrix.engines.calls import Calls, Passed
 from matrix.engines.conditions import FALSE, TRUE, Condition, every, has, negate, opaque, release_part
-from matrix.engines.scopes import ClassInfo, Frame, Scope, dotted, shorten
-from matrix.engines.uses import CATCHES, Guard
+from matrix.engines.expressions import ExhaustedError
+from matrix.engines.scopes import ClassInfo, Following, Frame, Scope, dotted, shorten
+from matrix.engines.uses import CATCHES, NO_MODULE, NO_NAME, Guard
 from matrix.engines.values import (
     NOTHING,
     UNKNOWN,
@@ -26,6 +27,8 @@ from matrix.engines.values import (
     Row,
     Symbol,
     Value,
+    bounded,
+    either,
     element,
     join,
     one_of,
@@ -33,16 +36,19 @@ from matrix.engines.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
 _ENUM_BASES = {"Enum", "IntEnum", "IntFlag", "Flag", "StrEnum"}
 _MAX_UNROLL = 24
+_MAX_NESTED = 96
+_MAX_FOLLOWED = 3
 
 
 class Statements(Calls):
     """Reads statements in order; `run` says whether the end of a block is reached."""
 
     deferred: list[Callable[[], None]]
+    bodies: dict[str, tuple[ast.FunctionDef | ast.AsyncFunctionDef, Scope, bool]]
 
     def run(self, body: Sequence[ast.stmt]) -> bool:
         """Read a block; False where it always leaves by return, raise, continue or break."""
@@ -118,7 +124,7 @@ class Statements(Calls):
             name = alias.asname or root
             if root == self.engine.provider:
                 symbol = Symbol(alias.name, "import", node.lineno)
-                self.need(has(alias.name), "ImportError")
+                self.need(has(alias.name), NO_MODULE)
                 self.note(node, symbol, kind="import", form="module")
                 self.scope.names[name] = symbol if alias.asname else Symbol(root, "import", node.lineno)
             elif root == self.module.split(".")[0]:
@@ -132,23 +138,24 @@ class Statements(Calls):
         for alias in node.names:
             name = alias.asname or alias.name
             if alias.name == "*":
-                if root == self.engine.provider:
+                if root == self.engine.provider and not node.level:
                     self.note(node, Symbol(module, "import", node.lineno), kind="import", form="star")
                 for exported, value in self.exports.get(module, {}).items():
                     self.scope.names[exported] = value
                     self.found.own_imports.add(f"{module}:{exported}")
             elif root == self.engine.provider and not node.level:
                 symbol = Symbol(f"{module}.{alias.name}", "import", node.lineno)
+                self.need(has(module), NO_MODULE)
                 if alias.name == "__version__":
                     self.scope.names[name] = Release()
                     continue
-                self.need(has(symbol.path), "ImportError")
+                self.need(has(symbol.path), NO_NAME)
                 self.note(node, symbol, kind="import", form="from")
                 self.scope.names[name] = symbol
             elif root == self.module.split(".")[0]:
                 self.scope.names[name] = self.own(module, alias.name)
             else:
-                self.scope.names[name] = Other(name)
+                self.scope.names[name] = Other(f"{module}.{alias.name}")
 
     def _absolute(self, node: ast.ImportFrom) -> str:
         if not node.level:
@@ -219,7 +226,12 @@ class Statements(Calls):
 
     def _run_for(self, node: ast.For | ast.AsyncFor) -> bool:
         items = self.value(node.iter)
-        if isinstance(items, Row) and 0 < len(items.elements) <= _MAX_UNROLL and not node.orelse:
+        if (
+            isinstance(items, Row)
+            and 0 < len(items.elements) <= _MAX_UNROLL
+            and self.repeats * len(items.elements) <= _MAX_NESTED
+            and not node.orelse
+        ):
             return self._unrolled(node, items)
         self.bind(node.target, element(items))
         return self._loop(node.body, node.orelse, f"line {node.lineno} loops")
@@ -227,12 +239,15 @@ class Statements(Calls):
     _run_asyncfor = _run_for
 
     def _unrolled(self, node: ast.For | ast.AsyncFor, items: Row) -> bool:
+        outer = self.repeats
+        self.repeats *= len(items.elements)
         for item in items.elements:
             self.bind(node.target, item)
             for statement in node.body:
                 handler = getattr(self, f"_run_{type(statement).__name__.lower()}", self._run_other)
                 if handler(statement) is False:
                     break
+        self.repeats = outer
         return True
 
     def _run_while(self, node: ast.While) -> bool:
@@ -299,11 +314,13 @@ class Statements(Calls):
         goes_on = self.run(body)
         self.frames.pop()
         del self.path[depth:]
-        rescued = [
+        needed = dict.fromkeys(
             need
             for need, exception in frame.needs
             if any(not CATCHES[exception].isdisjoint(guard.catches) for guard in guards)
-        ]
+        )
+        packages = {need[1].rpartition(".")[0] for need in needed if need[0] == "has"}
+        rescued = [need for need in needed if need[0] != "has" or need[1] not in packages]
         line = guards[0].line if guards else 0
         ok = every([*rescued, opaque(f"the try before line {line} goes through")])
         if goes_on and orelse:
@@ -375,6 +392,7 @@ class Statements(Calls):
 
     def bind(self, target: ast.expr, value: Value) -> None:
         """Assign a value to a name, attribute, element or several of them."""
+        value = bounded(value)
         if isinstance(target, ast.Name):
             self._bind_name(target.id, value)
         elif isinstance(target, ast.Attribute):
@@ -441,6 +459,9 @@ class Statements(Calls):
         if not nested:
             for decorator in node.decorator_list:
                 self.operator(decorator, Function(qualname))
+        if mentions(node, self.importers):
+            self.importers.add(node.name)
+        self.bodies[qualname] = (node, outer, is_method)
         path = list(self.path)
 
         def body() -> None:
@@ -462,31 +483,100 @@ class Statements(Calls):
         *,
         is_method: bool,
     ) -> None:
-        static = any(shorten(item) == "staticmethod" for item in node.decorator_list)
-        parameters = [*node.args.posonlyargs, *node.args.args]
-        self_name = parameters[0].arg if is_method and parameters and not static else ""
-        parent = outer if not outer.cls or outer.self_name else outer.parent
-        kept = self.scope, self.path, self.frames
-        self.scope = Scope(
-            parent=parent,
-            qualname=qualname,
-            cls=outer.cls,
-            self_name=self_name or outer.self_name or ("-" if is_method else ""),
-        )
-        self.path, self.frames = path, []
-        for parameter in (*parameters, *node.args.kwonlyargs):
-            self.scope.names[parameter.arg] = self.annotated(parameter.annotation)
-        for rest in (node.args.vararg, node.args.kwarg):
-            if rest is not None:
-                self.scope.names[rest.arg] = UNKNOWN
-        if self_name:
-            self.scope.names[self_name] = Local(outer.cls)
-        if self.run(node.body):
-            self.found.returns.setdefault(qualname, []).append((TRUE, NOTHING))
+        kept = self.scope, self.path, self.frames, self.repeats, self.quiet
+        if not self.following and not outer.qualname:
+            self.steps = 0
+        self._enter(node, outer, qualname, is_method=is_method)
+        self.path, self.frames, self.repeats = path, [], 1
+        scope = self.scope
+        try:
+            if self.run(node.body):
+                self.found.returns.setdefault(qualname, []).append((TRUE, NOTHING))
+        except ExhaustedError:
+            if self.following or outer.qualname:
+                raise
+            self.scope, self.path, self.frames, self.repeats, self.quiet = scope, [], [], 1, kept[4]
+            self.exhausted(node.body, qualname)
         declared = self.annotated(node.returns)
         if declared != UNKNOWN:
             self.found.returns[qualname] = [(TRUE, declared)]
-        self.scope, self.path, self.frames = kept
+        self.scope, self.path, self.frames, self.repeats, self.quiet = kept
+
+    def _enter(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef, outer: Scope, qualname: str, *, is_method: bool
+    ) -> list[str]:
+        """Open a function's scope, its parameters as they are declared; gives their names."""
+        static = any(shorten(item) == "staticmethod" for item in node.decorator_list)
+        parameters = [*node.args.posonlyargs, *node.args.args]
+        self_name = parameters[0].arg if is_method and parameters and not static else ""
+        rest = [item.arg for item in (node.args.vararg, node.args.kwarg) if item is not None]
+        self.scope = Scope(
+            parent=outer if not outer.cls or outer.self_name else outer.parent,
+            qualname=qualname,
+            cls=outer.cls,
+            self_name=self_name or outer.self_name or ("-" if is_method else ""),
+            rest=tuple(rest),
+        )
+        for parameter in (*parameters, *node.args.kwonlyargs):
+            self.scope.names[parameter.arg] = self.annotated(parameter.annotation)
+        for name in rest:
+            self.scope.names[name] = UNKNOWN
+        if self_name:
+            self.scope.names[self_name] = Local(outer.cls)
+        return [parameter.arg for parameter in parameters]
+
+    def follow(self, call: ast.Call, function: str, passed: Passed) -> Value | None:
+        """What a function of the file gives back for what one call passes; None where it is not followed."""
+        if function not in self.bodies or len(self.following) >= _MAX_FOLLOWED or passed.unknown:
+            return None
+        node, outer, is_method = self.bodies[function]
+        if passed.keywords.unknown or any(item.function == function for item in self.following):
+            return None
+        kept = self.scope, list(self.path), self.repeats, self.inside_call
+        returns = self.found.returns.pop(function, None)
+        following = Following(function, call, self.scope.qualname)
+        self.following.append(following)
+        names = self._enter(node, outer, function, is_method=is_method)
+        defaults = dict(zip(names[::-1], node.args.defaults[::-1], strict=False)) | {
+            item.arg: default
+            for item, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            if default is not None
+        }
+        if is_method and self.scope.self_name != "-":
+            names = names[1:]
+        self.scope.names |= {name: self.value(default) for name, default in defaults.items()}
+        self.scope.names |= dict(zip(names, passed.positional, strict=False))
+        self.scope.names |= {key: value for key, _, value in passed.keywords.entries}
+        self.inside_call = 0
+        if self.run(node.body):
+            self.found.returns.setdefault(function, []).append((TRUE, NOTHING))
+        result = either(
+            [
+                (
+                    condition,
+                    following.forwards.get(single.name, single) if isinstance(single, Function) else single,
+                )
+                for given, value in self.found.returns.pop(function, [])
+                for inner, single in options(value)
+                if (condition := every((given, inner))) != FALSE
+            ]
+        )
+        self.following.pop()
+        self.scope, self.path, self.repeats, self.inside_call = kept
+        if returns is not None:
+            self.found.returns[function] = returns
+        return result
+
+    def exhausted(self, body: Sequence[ast.stmt], where: str) -> None:
+        """Note the calls of a body that has more branches than are worth following."""
+        self.steps = 0
+        for node in (inner for statement in body for inner in ast.walk(statement)):
+            if isinstance(node, ast.Call) and dotted(node.func):
+                for _, single in options(self.value(node.func)):
+                    if isinstance(single, Symbol):
+                        self.uncertain(
+                            node, single, f"on what {where or 'the file'} has too many branches for"
+                        )
 
     def _run_classdef(self, node: ast.ClassDef) -> None:
         bases = tuple(self.value(base) for base in node.bases)
@@ -495,6 +585,8 @@ class Statements(Calls):
             self._mirror(node)
             self.scope.names[node.name] = Mirror(node.name)
             return
+        if mentions(node, self.importers):
+            self.importers.add(node.name)
         info = self.found.classes.setdefault(node.name, ClassInfo())
         info.bases = bases
         self.scope.names[node.name] = LocalClass(node.name)
@@ -522,6 +614,15 @@ def _registers(decorator: ast.expr) -> bool:
     """Whether a decorator hands what it decorates to callers that cannot be seen."""
     text = shorten(decorator).partition("(")[0]
     return "register" in text and "custom_op" not in text
+
+
+def mentions(node: ast.AST, names: Collection[str]) -> bool:
+    """Whether one of the names stands anywhere in a node."""
+    return bool(names) and any(
+        (isinstance(inner, ast.Name) and inner.id in names)
+        or (isinstance(inner, ast.Attribute) and inner.attr in names)
+        for inner in ast.walk(node)
+    )
 
 
 def _loaded(target: ast.expr) -> ast.expr:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from matrix.engines.conditions import TRUE, Condition, from_json
+from matrix.engines.conditions import TRUE, Condition, from_json, unfollowed
 
 CATCHES_ALL = frozenset({"Exception", "BaseException", "*"})
+NO_MODULE = "ImportError"
+NO_NAME = "cannot import name"
+"""The plain `ImportError` of `from module import name`, where the module is there and the name is not."""
 CATCHES = {
-    "ImportError": CATCHES_ALL | {"ImportError", "ModuleNotFoundError"},
+    NO_MODULE: CATCHES_ALL | {"ImportError", "ModuleNotFoundError"},
+    NO_NAME: CATCHES_ALL | {"ImportError"},
     "AttributeError": CATCHES_ALL | {"AttributeError"},
     "TypeError": CATCHES_ALL | {"TypeError"},
 }
@@ -30,6 +34,11 @@ class Guard:
     raises: bool
     does: str
     line: int
+
+    def but(self, exception: str) -> Guard | None:
+        """The same handler without one of its exceptions; None where that was all."""
+        left = tuple(name for name in self.catches if name != exception)
+        return replace(self, catches=left) if left else None
 
     def rescues(self, exception: str) -> bool:
         """Whether the exception ends here and the engine goes on."""
@@ -70,7 +79,7 @@ class Use:
         under: the enclosing tests that say nothing about the release, as text.
         guards: the `try` statements around it, innermost first.
         arguments: of a call.
-        doubt: why the symbol may be another one; a failing verdict is then not certain.
+        doubt: why the symbol may be another one, or the line not reached; a failing verdict is then not certain.
         member: of a mirrored enum, name and integer.
         used: whether that member is seen to go straight into a call of FlashInfer.
         references: where that member is named.
@@ -98,6 +107,12 @@ class Use:
     references: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if question := unfollowed(self.condition):
+            object.__setattr__(
+                self, "doubt", f"whether it is reached hangs on `{question}`, not followed here"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Only what differs from the defaults."""

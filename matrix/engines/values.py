@@ -5,15 +5,18 @@ Only what leads to a call into FlashInfer is kept apart; everything else is `Oth
 
 from __future__ import annotations
 
+import ast
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from matrix.engines.conditions import FALSE, TRUE, Condition, every, negate, opaque, some
+from matrix.engines.conditions import FALSE, TRUE, Condition, asked, every, negate, opaque, size, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _MAX_OPTIONS = 8
+_MAX_WEIGHT = 1000
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,11 @@ class Other:
     """Anything that does not matter here; `text` is its source, for messages and correlated tests."""
 
     text: str = ""
+
+
+@dataclass(frozen=True)
+class Asked(Other):
+    """Worked out of FlashInfer's version, or of a question asked of it, in a way that is not followed."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,25 @@ class Parameters:
 @dataclass(frozen=True)
 class Release:
     """FlashInfer's version, as a string or parsed."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The pieces between the dots of FlashInfer's version."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """One of the numbers of FlashInfer's version, the first one being 0."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class Specifier:
+    """A `SpecifierSet`."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -177,6 +204,9 @@ Value = (
     | Truth
     | Parameters
     | Release
+    | Split
+    | Number
+    | Specifier
     | Pairs
     | Row
     | Container
@@ -193,6 +223,43 @@ Value = (
 
 NOTHING = Constant(None)
 UNKNOWN = Other()
+
+
+def is_version(value: Value) -> bool:
+    """Whether a value comes of FlashInfer's version."""
+    if isinstance(value, Row):
+        return any(is_version(item) for item in value.elements)
+    return any(isinstance(single, Release | Split | Number | Asked) for _, single in options(value))
+
+
+def weight(value: Value, limit: int = _MAX_WEIGHT) -> int:
+    """How much there is to a value, counted up to a limit."""
+    total = 1
+    parts: Iterable[tuple[Condition, Value]] = ()
+    if isinstance(value, Row):
+        parts = ((TRUE, item) for item in value.elements)
+    elif isinstance(value, Container):
+        parts = ((TRUE, value.item),)
+    elif isinstance(value, Pairs):
+        parts = ((condition, item) for _, condition, item in value.entries)
+    elif isinstance(value, Either):
+        parts = value.options
+    elif isinstance(value, Partial):
+        parts = ((TRUE, item) for item in (value.target, *value.positional, value.keywords))
+    elif isinstance(value, Truth):
+        return size(value.condition)
+    for condition, item in parts:
+        if total > limit:
+            break
+        total += size(condition) + weight(item, limit - total)
+    return total
+
+
+def bounded(value: Value) -> Value:
+    """The value, or an unknown one where it has grown too large to be carried along."""
+    if weight(value) <= _MAX_WEIGHT:
+        return value
+    return Pairs(unknown="more than can be followed") if isinstance(value, Pairs) else UNKNOWN
 
 
 def options(value: Value) -> Iterator[tuple[Condition, Value]]:
@@ -215,9 +282,20 @@ def either(pairs: list[tuple[Condition, Value]]) -> Value:
                 merged[single] = some((merged[single], both)) if single in merged else both
     if len(merged) == 1 and next(iter(merged.values())) == TRUE:
         return next(iter(merged))
-    if not merged or len(merged) > _MAX_OPTIONS:
+    if len(merged) > _MAX_OPTIONS:
+        return _crowd(list(merged))
+    if not merged:
         return UNKNOWN
     return Either(tuple((condition, value) for value, condition in merged.items()))
+
+
+def _crowd(values: list[Value]) -> Value:
+    """Too many values to tell when which is meant; what of them leads into FlashInfer is not lost."""
+    symbols = [value for value in values if isinstance(value, Symbol)][: _MAX_OPTIONS - 1]
+    if not symbols:
+        return UNKNOWN
+    meant = asked(f"which of {len(values)} values is meant")
+    return Either((*((meant, symbol) for symbol in symbols), (TRUE, UNKNOWN)))
 
 
 def join(condition: Condition, then: Value | None, other: Value | None) -> Value:
@@ -290,6 +368,8 @@ def truth(value: Value, text: str, *, absent: Callable[[Value], bool | None] | N
 def _truth(value: Value, text: str, absent: Callable[[Value], bool | None] | None) -> Condition:
     if isinstance(value, Truth):
         return value.condition
+    if isinstance(value, Asked):
+        return asked(text)
     if absent is not None:
         known = absent(value)
         return opaque(text) if known is None else (TRUE if known else FALSE)
@@ -307,3 +387,72 @@ def is_something(value: Value) -> bool | None:
     if isinstance(value, Constant):
         return value.value is not None
     return None if isinstance(value, Other | Own) else True
+
+
+# --- FlashInfer's version
+
+SIGNS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+_SWAPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_NAMED_NUMBERS = {"major": 0, "minor": 1, "micro": 2}
+_SPECIFIED = re.compile(r"(<=|>=|==|!=|<)\s*([\w.]+)")
+NUMBERS = Row((Number(0), Number(1), Number(2)))
+
+
+def version_attribute(name: str) -> Value:
+    """An attribute of FlashInfer's parsed version."""
+    if name in {"base_version", "public"}:
+        return Release()
+    if name == "release":
+        return NUMBERS
+    return Number(_NAMED_NUMBERS[name]) if name in _NAMED_NUMBERS else Asked(name)
+
+
+def sliced(value: Value, part: ast.Slice) -> Value | None:
+    """The first elements of a row or of the pieces of the version, `value[:n]`; None for any other slice."""
+    upper = part.upper.value if isinstance(part.upper, ast.Constant) else None
+    if part.lower is not None or part.step is not None or not isinstance(upper, int) or upper < 1:
+        return None
+    if isinstance(value, Split):
+        return Row(NUMBERS.elements[:upper]) if upper <= len(NUMBERS.elements) else None
+    return Row(value.elements[:upper]) if isinstance(value, Row) else None
+
+
+def compare_version(left: Value, operator: type[ast.cmpop], right: Value) -> Condition | None:
+    """What a comparison with FlashInfer's version says; None where that is not followed."""
+    if isinstance(right, Specifier) and isinstance(left, Release) and operator in {ast.In, ast.NotIn}:
+        inside = specified(right.text)
+        return negate(inside) if inside and operator is ast.NotIn else inside
+    sign = SIGNS.get(operator)
+    if sign is None:
+        return None
+    if not is_version(left):
+        left, right, sign = right, left, _SWAPPED.get(sign, sign)
+    if isinstance(left, Release) and isinstance(right, Constant) and isinstance(right.value, str):
+        return ("version", sign, right.value)
+    if isinstance(left, Number):
+        left, right = Row((left,)), Row((right,))
+    if isinstance(left, Row) and isinstance(right, Row):
+        return _compare_numbers(left.elements, sign, right.elements)
+    return None
+
+
+def _compare_numbers(have: tuple[Value, ...], sign: str, limit: tuple[Value, ...]) -> Condition | None:
+    """A comparison of tuples: a pre-release's numbers are those of its release."""
+    numbers = [item.value for item in limit if isinstance(item, Constant) and type(item.value) is int]
+    if have != NUMBERS.elements[: len(have)] or not 0 < len(numbers) == len(limit) <= len(have):
+        return None
+    if sign in {">", "<="}:
+        sign = {">": ">=", "<=": "<"}[sign]
+        if len(numbers) == len(have):  # else the tuple is greater than its own beginning
+            numbers[-1] += 1
+    if sign not in {">=", "<"}:
+        return None
+    return ("version", sign, f"{'.'.join(str(number) for number in numbers)}.dev0")
+
+
+def specified(text: str) -> Condition | None:
+    """What a specifier asks of FlashInfer's version; None where that is not followed."""
+    parts = [_SPECIFIED.fullmatch(part.strip()) for part in text.split(",")]
+    if not all(parts):
+        return None
+    return every(("version", part[1], part[2]) for part in parts if part)
