@@ -15,7 +15,7 @@ REFUSED = re.compile(
     r"(\w+)\(\) (?:got an unexpected keyword argument|got multiple values for argument"
     r"|missing \d+ required (?:positional|keyword-only) arguments?:) '(\w+)'"
 )
-MISSING = re.compile(r"cannot import name '(\w+)'")
+MISSING = re.compile(r"(?:cannot import name|Can't import) '?(\w+)'?")
 BINDS = re.compile(r" binds(?:,| and)")
 """What replay says of a call that binds and fails for its values."""
 CALLED = {"trtllm_bf16": "trtllm_bf16_moe", "trtllm_bf16_routed": "trtllm_bf16_routed_moe"}
