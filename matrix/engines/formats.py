@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from matrix import __version__
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from matrix.engines.consumer import Judged, Note, Report
 
 _NOTES = 40
+_RISK = "at-risk"
 
 
 def text(report: Report, *, everything: bool = False) -> str:
@@ -43,25 +45,25 @@ def markdown(report: Report) -> str:
         f"{sum(report.counts.values())} uses, {_calls(report)}.",
     ]
     for heading, found in sections(report):
-        lines += [
-            "",
-            f"**{heading}** ({len(found)})",
-            "",
-            "| where | what | why | since |",
-            "|---|---|---|---|",
-        ]
+        table = ["| where | what | why | in which releases |", "|---|---|---|---|"]
         for one in found:
             why = one.judgement.reason + (f"; {one.judgement.guard}" if one.judgement.guard else "")
             where = f"`{one.use.file}:{one.use.line}`"
-            lines.append(f"| {where} | `{one.use.symbol}` | {_cell(why)} | {one.since} |")
+            table.append(f"| {where} | `{one.use.symbol}` | {_cell(why)} | {one.since} |")
+        head = f"{heading} ({len(found)})"
+        lines += ["", f"**{head}**", "", *table] if any(one.breaks for one in found) else _folded(head, table)
     for heading, notes in (("At risk", report.risks), ("New and unused", report.new)):
         if notes:
-            lines += ["", "<details>", f"<summary>{heading} ({len(notes)})</summary>", ""]
-            lines += [f"- `{note.symbol}`: {_cell(note.text)}{_at(note)}" for note in notes[:_NOTES]]
-            lines += [f"- and {len(notes) - _NOTES} more"] if len(notes) > _NOTES else []
-            lines += ["", "</details>"]
-    lines += ["", *(f"> {notice}" for notice in report.notices)] if report.notices else []
-    return "\n".join(lines)
+            listed = [f"- `{note.symbol}`: {_cell(note.text)}{_at(note)}" for note in notes[:_NOTES]]
+            listed += [f"- and {len(notes) - _NOTES} more"] if len(notes) > _NOTES else []
+            lines += _folded(f"{heading} ({len(notes)})", listed)
+    lines += ["", *(f"> not read: `{file}`: {_cell(why)}" for file, why in report.release.problems)]
+    lines += [f"> {notice}" for notice in report.notices]
+    return "\n".join(lines).rstrip()
+
+
+def _folded(title: str, lines: list[str]) -> list[str]:
+    return ["", "<details>", f"<summary>{title}</summary>", "", *lines, "", "</details>"]
 
 
 def github(report: Report) -> str:
@@ -86,8 +88,23 @@ def github(report: Report) -> str:
 
 
 def sarif(report: Report) -> dict[str, Any]:
-    """SARIF 2.1.0, for code scanning."""
-    rules = sorted({one.judgement.cls for one in report.uses if one.judgement.alarming})
+    """SARIF 2.1.0, for code scanning: breaks as errors, known ones as notes, risks as warnings."""
+    results = [
+        _result(
+            one.judgement.cls,
+            "error" if one.breaks else "note",
+            f"{one.use.symbol}: {one.judgement.reason}",
+            f"{one.use.file}:{one.use.line}",
+        )
+        for one in report.uses
+        if one.judgement.alarming
+    ]
+    results += [
+        _result(_RISK, "warning", f"{note.symbol}: {note.text}", where)
+        for note in report.risks
+        for where in note.where
+    ]
+    rules = sorted({result["ruleId"] for result in results})
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -103,25 +120,20 @@ def sarif(report: Report) -> dict[str, Any]:
                         ],
                     }
                 },
-                "results": [
-                    {
-                        "ruleId": one.judgement.cls,
-                        "level": "error" if one.breaks else "note",
-                        "message": {"text": f"{one.use.symbol}: {one.judgement.reason}"},
-                        "locations": [
-                            {
-                                "physicalLocation": {
-                                    "artifactLocation": {"uri": one.use.file},
-                                    "region": {"startLine": max(1, one.use.line)},
-                                }
-                            }
-                        ],
-                    }
-                    for one in report.uses
-                    if one.judgement.alarming
-                ],
+                "results": results,
             }
         ],
+    }
+
+
+def _result(rule: str, level: str, message: str, where: str) -> dict[str, Any]:
+    file, _, line = where.rpartition(":")
+    place = {"artifactLocation": {"uri": quote(file)}, "region": {"startLine": max(1, int(line))}}
+    return {
+        "ruleId": rule,
+        "level": level,
+        "message": {"text": message},
+        "locations": [{"physicalLocation": place}],
     }
 
 
@@ -144,7 +156,8 @@ def title(report: Report) -> str:
 
 def _calls(report: Report) -> str:
     unclear, calls = report.unclear
-    return f"{calls} calls, {unclear} of them not checkable ({unclear / calls if calls else 0:.1%})"
+    branches = f", {report.branches} more judged where their name is FlashInfer's" if report.branches else ""
+    return f"{calls} calls, {unclear} of them not checkable ({unclear / calls if calls else 0:.1%}){branches}"
 
 
 def _verdict(report: Report) -> str:

@@ -36,7 +36,7 @@ def judge_mirror(use: Use, provider: Provider) -> Judgement:
     theirs = f"has it as {members[name]}" if name in members else "has no such member"
     says = f"where {value} is {meaning}" if meaning else f"and no member is {value}"
     reach = (
-        "it goes straight into a call"
+        f"it goes into a call{f' at {_few(use.references)}' if use.references else ''}"
         if use.used
         else (
             f"not seen to reach a call ({len(use.references)} references)" if use.references else "not used"
@@ -52,6 +52,34 @@ def judge_mirror(use: Use, provider: Provider) -> Judgement:
     )
 
 
+def _few(places: Sequence[str]) -> str:
+    return ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
+
+
+def judge_members(use: Use, found: Found, provider: Provider) -> Judgement | None:
+    """A member of a copied enum in a call, whose integer is another member of FlashInfer's."""
+    assert use.arguments is not None
+    for key, value in use.arguments.integers:
+        name, _, member = key.rpartition("=")
+        enum, _, meant = member.partition(".")
+        theirs = provider.enums(enum) if name else None
+        if theirs is None:
+            continue
+        new, number = _meaning(provider, enum, value), dict(theirs.members).get(meant)
+        if new != meant and (new or number is not None):
+            return Judgement(
+                verdict=CallVerdict.SHIFTED,
+                cls="enum-member-renumbered",
+                name=meant,
+                reason=f"{_parameter(name, found.parameters or ())}={member} passes {value}, which is "
+                f"{f'{enum}.{new}' if new else 'no member'} here"
+                + (f"; {meant} is {number}" if number is not None else ""),
+                there=found.place,
+                alarming=True,
+            )
+    return None
+
+
 def judge_literals(
     use: Use,
     found: Found,
@@ -64,6 +92,8 @@ def judge_literals(
     """A literal integer in a call that means another member than in the release that the engine wants."""
     assert use.arguments is not None
     for key, value in use.arguments.integers:
+        if "=" in key:
+            continue
         name = _parameter(key, before)
         enum = engine.integers.get(name)
         old, new = (_meaning(place, enum, value) if enum else None for place in (reference, provider))

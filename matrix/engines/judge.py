@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from packaging.version import InvalidVersion, Version
 
 from matrix.engines.binding import Misfit, bind, shifted
 from matrix.engines.conditions import TRUE, Condition, atoms, decide, describe, terms
-from matrix.engines.integers import judge_literals, judge_mirror
+from matrix.engines.integers import judge_literals, judge_members, judge_mirror
 from matrix.engines.verdict import CallVerdict, Judgement
 
 if TYPE_CHECKING:
@@ -206,17 +207,22 @@ class Judge:
         if misfits:
             return self._misfit(use, found, misfits)
         before = self.reference.find(use.symbol) if self.reference else None
+        changed = judge_members(use, found, self.provider)
         if before is not None and before.parameters is not None and self.reference is not None:
-            changed = self._shift(use, found, before) or judge_literals(
-                use,
-                found,
-                before.parameters,
-                provider=self.provider,
-                reference=self.reference,
-                engine=self.engine,
+            changed = (
+                self._shift(use, found, before)
+                or changed
+                or judge_literals(
+                    use,
+                    found,
+                    before.parameters,
+                    provider=self.provider,
+                    reference=self.reference,
+                    engine=self.engine,
+                )
             )
-            if changed is not None:
-                return changed
+        if changed is not None:
+            return self._reached(use, changed)
         if use.arguments.unknown:
             return Judgement(
                 verdict=CallVerdict.NOT_CHECKABLE,
@@ -234,18 +240,23 @@ class Judge:
             return None
         position, old, new = moved[0]
         several = f" ({len(moved)} arguments shift)" if len(moved) > 1 else ""
-        guard = self._guard(use, "TypeError")
         return Judgement(
-            verdict=CallVerdict.GUARDED if guard.startswith("not reached") else CallVerdict.SHIFTED,
+            verdict=CallVerdict.SHIFTED,
             cls="inserted-parameter",
             name=new,
             reason=f"argument {position + 1} of {_called(use)}() is `{old}` in {self.reference.release} "
             f"and `{new}` here{several}",
-            guard=guard if guard.startswith("not reached") else "",
             there=found.place,
             needs=found.needs,
-            alarming=not guard.startswith("not reached"),
+            alarming=True,
         )
+
+    def _reached(self, use: Use, shifted: Judgement) -> Judgement:
+        """A shift, or that it is guarded: no exception handler ends it, only a test before it does."""
+        guard = self._guard(use, "TypeError")
+        if not guard.startswith("not reached"):
+            return shifted
+        return replace(shifted, verdict=CallVerdict.GUARDED, guard=guard, alarming=False)
 
     def _misfit(self, use: Use, found: Found, misfits: list[Misfit]) -> Judgement:
         assert use.arguments is not None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from matrix.engines.callers import OPERATORS, Callers
 from matrix.engines.conditions import Condition, asks_release, atoms, from_json, release_part, resolve
 from matrix.engines.extract import FileFacts, read_file, value_from_json
+from matrix.engines.passing import Passed, passed
 from matrix.engines.pins import Pins, read_pins
 from matrix.engines.uses import Use
 from matrix.releases.store import Store
@@ -94,6 +95,7 @@ def fingerprint() -> str:
         "config",
         "expressions",
         "extract",
+        "passing",
         "pins",
         "release",
         "scopes",
@@ -215,6 +217,9 @@ def read_engine(
     root = find_root(tree, engine)
     names = [name for name in tree.members() if name.endswith(".py") and name.startswith(root)]
     names = [name for name in names if not _left_out(name[len(root) :], engine)]
+    copies = _vendored(tree, root, engine)
+    vendored = {place: sum(name.startswith(place) for name in names) for place in copies}
+    names = [name for name in names if not name.startswith(copies)]
     screening = _Screening(store, engine)
     kinds = screening.look(tree, names)
     files = {
@@ -223,12 +228,20 @@ def read_engine(
     }
     strong = [files[name] for name, (_, kind) in kinds.items() if kind.strong]
     weak = {files[name]: kind.ends for name, (_, kind) in kinds.items() if not kind.strong and kind.ends}
-    facts = _linked(_Facts(tree, root, engine, store, pool), strong, weak)
+    reader = _Facts(tree, root, engine, store, pool)
+    facts = _linked(reader, strong, weak)
     mentions: dict[str, list[str]] = {}
     for name, (_, kind) in kinds.items():
         for member, line in kind.mentions:
             mentions.setdefault(member, []).append(f"{name[len(root) :]}:{line}")
     uses, probes, problems = _assemble(facts, files.values(), mentions)
+    passing = {file.name: facts[file.module].passed for file in files.values() if file.module in facts}
+    calls = _passed(reader, [file for file in files.values() if passing.get(file.name)], passing)
+    uses = _with_members(uses, calls, passing)
+    problems += [
+        (place[len(root) :].rstrip("/"), f"vendored copy of {engine.provider}, {count} files")
+        for place, count in vendored.items()
+    ]
     pins = read_pins(tree, root, engine, {m: f.pins for m, f in facts.items() if f.pins})
     return EngineRelease(
         engine=engine.name,
@@ -236,9 +249,71 @@ def read_engine(
         pins=pins,
         uses=tuple(uses),
         probes=tuple(probes),
-        problems=tuple(problems),
+        problems=tuple(sorted(problems)),
         files=len(names),
     )
+
+
+def _vendored(tree: Tree, root: str, engine: Engine) -> tuple[str, ...]:
+    """Folders with copies of the provider, whose own imports of it mean the copy."""
+    if engine.package == engine.provider:
+        return ()
+    marker = f"/{engine.provider}/__init__.py"
+    found = set()
+    for name in tree.members():
+        inner = f"/{name[len(root) :]}"
+        if name.startswith(root) and inner.endswith(marker):
+            place = inner.removesuffix("/__init__.py")
+            while place.rpartition("/")[0].endswith(f"/{engine.provider}"):
+                place = place.rpartition("/")[0]
+            found.add(f"{root}{place[1:]}/")
+    return tuple(sorted(found))
+
+
+def _passed(
+    reader: _Facts, files: list[_File], passing: Mapping[str, Collection[str]]
+) -> dict[str, list[Passed]]:
+    """The calls that are given a member of a copied enum, by file."""
+    reader.fetch(files)
+    return {file.name: passed(reader.content(file), passing[file.name]) for file in files}
+
+
+def _with_members(
+    uses: list[Use], calls: Mapping[str, list[Passed]], passing: Mapping[str, Collection[str]]
+) -> list[Use]:
+    """The uses, calls with the integers that they are given as members, and members with those calls.
+
+    Where a member gets into a call in another way, its use names the file.
+    """
+    integers: dict[str, set[int]] = {}
+    for use in uses:
+        if use.member:
+            integers.setdefault(f"{use.symbol}.{use.member[0]}", set()).add(use.member[1])
+    places: dict[str, list[str]] = {}
+    given = []
+    for use in uses:
+        more = [
+            (f"{one.key}={one.member}", next(iter(integers[one.member])))
+            for one in calls.get(use.file, ())
+            if use.arguments
+            and (use.line, _end(use.symbol)) == (one.line, one.called)
+            and len(integers.get(one.member, ())) == 1
+        ]
+        for key, _ in more:
+            places.setdefault(key.partition("=")[2], []).append(f"{use.file}:{use.line}")
+        if more and use.arguments:
+            use = replace(use, arguments=replace(use.arguments, integers=(*use.arguments.integers, *more)))  # noqa: PLW2901 - the use that is kept
+        given.append(use)
+    return [
+        replace(use, references=tuple(dict.fromkeys(places.get(key, ()))) or _files(key, passing))
+        if use.member and use.used and (key := f"{use.symbol}.{use.member[0]}")
+        else use
+        for use in given
+    ]
+
+
+def _files(key: str, passing: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    return tuple(sorted(file for file, members in passing.items() if key in members))
 
 
 def _linked(reader: _Facts, strong: list[_File], weak: dict[_File, tuple[str, ...]]) -> dict[str, FileFacts]:

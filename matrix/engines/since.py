@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matrix.engines.uses import Use
     from matrix.surface.library import Library
 
+_MISSING = {"removed-symbol", "module-gone", "enum-member-removed"}
 _WENT_WRONG = {CallVerdict.BROKEN_IMPORT, CallVerdict.BROKEN_CALL, CallVerdict.SHIFTED, CallVerdict.GUARDED}
 
 
@@ -83,7 +84,7 @@ class Since:
                 wrong = side[right - 1] if right else self.against
                 return self._told(side[right], wrong, newer=newer)
         read = len(self.older) + len(self.newer) + 1
-        return f"in no release read ({read})"
+        return f"{'exists' if judgement.cls in _MISSING else 'right'} in no release read ({read})"
 
     def _told(self, right: str, wrong: str, *, newer: bool) -> str:
         low, high = sorted((Version(right), self.version if wrong == self.against else Version(wrong)))
@@ -98,7 +99,9 @@ class Since:
             provider = Provider(name, self.library, self.engine.decorators)
             self.judges[name] = Judge(provider, self.engine, self.reference, self.release.probes)
         there = self.judges[name].judge(use)
-        return there is None or (there.cls, there.name) != (judgement.cls, judgement.name)
+        if there is None or (there.cls in _MISSING and judgement.cls not in _MISSING):
+            return False
+        return (there.cls, there.name) != (judgement.cls, judgement.name)
 
 
 def _is_tree(name: str) -> bool:

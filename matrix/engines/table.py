@@ -253,7 +253,7 @@ def shape(use: Use) -> Use:
         scope="f" if use.scope else "",
         origin=0,
         under="",
-        references=use.references[:1],
+        references=use.references if use.member and use.used else use.references[:1],
     )
 
 

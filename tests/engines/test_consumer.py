@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from textwrap import dedent
 
 import pytest
@@ -9,7 +10,10 @@ import pytest
 from matrix.cli import check_consumer
 from matrix.engines import baseline, consumer, formats
 from matrix.engines.config import general
+from matrix.engines.judge import Judge
+from matrix.engines.provider import Provider
 from matrix.engines.shelf import Shelf
+from matrix.engines.since import Since
 from matrix.errors import InputError
 from matrix.releases.store import Store
 from matrix.surface.library import Library
@@ -148,3 +152,167 @@ def test_a_baseline_without_tables_is_refused(tmp_path, content):
     path.write_text(f"{content}\n")
     with pytest.raises(InputError, match="not a list of tables"):
         baseline.Baseline(path, dt.date(2030, 1, 1))
+
+
+def test_since_is_read_from_the_releases_and_never_made_up(tmp_path):
+    """A pinned engine between local releases: what never existed, what came late, and what went."""
+    sources = {
+        "0.1.0": "def old(x): ...\ndef f(x): ...",
+        "0.2.0": "def old(x): ...\ndef f(x): ...",
+        "0.3.0": "def f(x, speed=1): ...",
+        "0.4.0": "def f(x, speed=1): ...",
+    }
+    for version, source in sources.items():
+        lay(tmp_path / version, {"flashinfer/__init__.py": "", "flashinfer/core.py": source})
+    lay(
+        tmp_path / "engine",
+        {
+            "server/__init__.py": "",
+            "server/m.py": "from flashinfer.core import f, old, nope\nf(1, speed=2)\nf(1, nosuch=2)\n",
+        },
+    )
+    library = Local(tmp_path, list(sources))
+    engine = general("server")
+    release = Shelf(library).anything(str(tmp_path / "engine"))
+
+    def told(against, pin):
+        provider, reference = (Provider(one, library, {}) for one in (against, pin))
+        since = Since(engine, release, library, against, provider, reference=reference, history=False)
+        judged = Judge(provider, engine, reference, release.probes).all(release)
+        names = {found.name: since.of(use, found) for use, found in judged if found.alarming}
+        return names, since.inexact
+
+    assert told("0.4.0", "0.2.0") == (
+        {
+            "old": "since 0.3.0",
+            "nope": "exists in no release read (4)",
+            "nosuch": "right in no release read (4)",
+        },
+        0,
+    )
+    assert told("0.1.0", "0.4.0")[0]["speed"] == "exists from 0.3.0"
+    library.unread = {"0.3.0"}
+    found, inexact = told("0.4.0", "0.2.0")
+    assert found["old"] == "since 0.4.0 at the latest (right in 0.2.0)"
+    assert inexact == 1
+
+
+class Local(Library):
+    """Releases that lie in folders."""
+
+    def __init__(self, folder, versions):
+        super().__init__(store=Store(folder / "cache"))
+        self.folder, self.versions, self.unread = folder, versions, set()
+
+    def published(self, *, pre=False):
+        return self.versions
+
+    def get(self, release):
+        return super().get(release if "/" in release else str(self.folder / release))
+
+    def _open(self, release):
+        return super()._open(release if "/" in release else str(self.folder / release))
+
+    def _kept(self, project, version):
+        return None if version in self.unread else super()._kept(project, version) or version
+
+
+def lay(folder, files):
+    for name, source in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source, encoding="utf-8")
+
+
+def test_a_vendored_copy_is_left_out_and_told(folders):
+    engine, _ = folders
+    copy = engine / "3rdparty/flashinfer"
+    lay(copy, {"flashinfer/__init__.py": "", "flashinfer/a.py": "from flashinfer.core import anything\n"})
+    lay(copy, {"tools/b.py": "import flashinfer\nflashinfer.nothing(1)\n"})
+    release = Shelf(Library(store=Store())).anything(str(engine))
+    assert {use.file for use in release.uses} == {"server/moe.py"}
+    assert release.problems == (("3rdparty/flashinfer", "vendored copy of flashinfer, 3 files"),)
+
+
+def test_one_more_bad_call_of_a_known_kind_does_not_pass(folders, tmp_path, capsys):
+    path = tmp_path / "known.toml"
+    assert call(folders, "--write-baseline", str(path)) == 0
+    source = folders[0] / "server/moe.py"
+    before = source.read_text()
+    source.write_text(before.replace("    run(x, speed=2)\n", "    run(x, speed=2)\n    run(x, speed=3)\n"))
+    assert call(folders, "--baseline", str(path)) == 1
+    assert "more than the 1 known findings" in capsys.readouterr().out
+    source.write_text(before + "\ndef other(x):\n    run(x, speed=3)\n")
+    assert call(folders, "--baseline", str(path)) == 1
+
+
+def test_a_baseline_without_count_and_scope_lets_all_pass(report, tmp_path):
+    path = tmp_path / "known.toml"
+    path.write_text('[[known]]\nsymbol = "flashinfer.*"\nreason = "r"\nexpires = 2100-01-01\n')
+    assert not consumer.excuse(report, baseline.Baseline(path, dt.date(2030, 1, 1)).reason).broken
+
+
+def test_markdown_folds_what_does_not_break(report):
+    shown = formats.markdown(report)
+    assert "| where | what | why | in which releases |" in shown
+    head, folded = shown.split("<details>", 1)
+    assert "**Breaks (2)**" in head
+    assert "Missing but caught (1)" in folded
+
+
+def test_sarif_names_risks_and_has_what_the_standard_requires(report):
+    risk = consumer.Note(symbol="flashinfer.run", name="a", text="relies on it", where=("server/a b.py:4",))
+    document = formats.sarif(replace(report, risks=[risk]))
+    assert document["version"] == "2.1.0"
+    [run] = document["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert len(rules) == len(set(rules))
+    assert run["tool"]["driver"]["name"]
+    for result in run["results"]:
+        assert result["ruleId"] in rules
+        assert result["level"] in {"none", "note", "warning", "error"}
+        assert result["message"]["text"]
+        for place in result["locations"]:
+            physical = place["physicalLocation"]
+            assert " " not in physical["artifactLocation"]["uri"]
+            assert physical["region"]["startLine"] >= 1
+    assert run["results"][-1]["ruleId"] == "at-risk"
+    assert [result["level"] for result in run["results"]] == ["error", "error", "warning"]
+
+
+def test_a_moved_parameter_names_what_moved_it():
+    assert consumer._cause("c", ["a", "b", "c"], ["n", "a", "c"]) == (
+        "c moved, as n came in before it and b no longer stands before it"
+    )
+    assert consumer._cause("b", ["a", "b"], ["b", "a"]) == "b moved, as a no longer stands before it"
+
+
+COPIED = {
+    "fi/flashinfer/__init__.py": "",
+    "fi/flashinfer/tllm_enums.py": (
+        "from enum import IntEnum\nclass RoutingMethodType(IntEnum):\n    Default = 0\n    New = 1\n    TopK = 2\n"
+    ),
+    "fi/flashinfer/core.py": "def moe(x, routing_method_type=0): ...",
+    "engine/server/__init__.py": "",
+    "engine/server/kinds.py": (
+        "from enum import IntEnum\nclass RoutingMethodType(IntEnum):\n    Default = 0\n    TopK = 1\n"
+    ),
+    "engine/server/m.py": (
+        "from flashinfer.core import moe\nfrom server.kinds import RoutingMethodType\n"
+        "def f(x):\n    moe(x, routing_method_type=RoutingMethodType.TopK.value)\n"
+        "    moe(x, int(RoutingMethodType.Default))\n"
+    ),
+}
+
+
+def test_a_call_that_passes_a_shifted_member_is_shifted_and_named(tmp_path):
+    lay(tmp_path, COPIED)
+    library = Library(store=Store(tmp_path / "cache"))
+    release = Shelf(library).anything(str(tmp_path / "engine"))
+    found = consumer.check(general("server"), release, str(tmp_path / "fi"), library)
+    shifted = {(one.use.kind, one.use.line): one.judgement.reason for one in found.broken}
+    assert set(shifted) == {("enum", 4), ("call", 4)}
+    assert shifted["enum", 4].endswith("it goes into a call at server/m.py:4")
+    assert shifted["call", 4] == (
+        "routing_method_type=RoutingMethodType.TopK passes 1, which is RoutingMethodType.New here; TopK is 2"
+    )
