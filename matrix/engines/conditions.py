@@ -14,6 +14,7 @@ A condition is a nested tuple, so that it can be compared, hashed and written as
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ Condition = tuple[Any, ...]
 TRUE: Condition = ("true",)
 FALSE: Condition = ("false",)
 _MAX_TERMS = 24
-_MAX_SIZE = 200
+_MAX_SIZE = 500
 _BUILT = {"not", "and", "or"}
 _ABOUT = {"has", "accepts", "version", "asked"}
 
@@ -88,16 +89,16 @@ def _combine(
     if len(terms) == 1:
         return next(iter(terms))
     combined = (word, *terms)
-    nested = any(term[0] in _BUILT for term in terms)
-    if len(terms) > _MAX_TERMS or (nested and size(combined) > _MAX_SIZE):
+    if len(terms) > _MAX_TERMS or sum(map(size, terms)) > _MAX_SIZE:
         return _folded(combined)
     return combined
 
 
+@lru_cache(4096)
 def size(condition: Condition) -> int:
     """How many parts it is built of."""
     if condition[0] in _BUILT:
-        return sum(size(part) for part in condition[1:])
+        return sum(map(size, condition[1:]))
     return 1
 
 

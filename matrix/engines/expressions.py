@@ -68,6 +68,32 @@ if TYPE_CHECKING:
 
 _CONTAINERS = {"List", "list", "Sequence", "Iterable", "Tuple", "tuple", "Dict", "dict", "Mapping", "Set"}
 _MAX_STEPS = 40_000
+_OF_TEXTS = {
+    *(
+        "startswith",
+        "endswith",
+        "split",
+        "rsplit",
+        "partition",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "replace",
+        "group",
+    ),
+    *(
+        "release",
+        "major",
+        "minor",
+        "micro",
+        "base_version",
+        "public",
+        "is_prerelease",
+        "is_devrelease",
+        "groups",
+    ),
+}
+"""What is asked of a version, as a text or parsed."""
 _PRIVATE_OF_INSTANCE = re.compile(r"\(\)\._[a-z]\w*$")
 _TRANSPARENT = {"Optional", "Union", "Annotated", "Final", "ClassVar"}
 
@@ -339,7 +365,7 @@ class Expressions:
         if isinstance(base, Release):
             return version_attribute(name)
         if isinstance(base, Split | Number | Asked):
-            return Asked(name)
+            return Asked(name) if name in _OF_TEXTS else UNKNOWN
         return UNKNOWN
 
     def _method(self, cls: str, name: str) -> Value:

@@ -33,6 +33,7 @@ from matrix.engines.values import (
     join,
     one_of,
     options,
+    weight,
 )
 
 if TYPE_CHECKING:
@@ -187,10 +188,7 @@ class Statements(Calls):
         self, condition: Condition, then: tuple[dict[str, Value], bool], other: tuple[dict[str, Value], bool]
     ) -> bool:
         if then[1] and other[1]:
-            names = {}
-            for name in {**then[0], **other[0]}:
-                first, second = then[0].get(name), other[0].get(name)
-                names[name] = first if first is second and first else join(condition, first, second)
+            names = self._joined(condition, then[0], other[0])
             self.scope.names = names
             return True
         if then[1] or other[1]:
@@ -198,6 +196,19 @@ class Statements(Calls):
             self.path.append(condition if then[1] else negate(condition))
             return True
         return False
+
+    def _joined(
+        self, condition: Condition, then: dict[str, Value], other: dict[str, Value]
+    ) -> dict[str, Value]:
+        names = {}
+        for name in {**then, **other}:
+            first, second = then.get(name), other.get(name)
+            if first is second and first:
+                names[name] = first
+            else:
+                names[name] = bounded(join(condition, first, second))
+                self.steps += weight(names[name])
+        return names
 
     def _run_if(self, node: ast.If) -> bool:
         if shorten(node.test).rpartition(".")[2] == "TYPE_CHECKING":
@@ -342,10 +353,7 @@ class Statements(Calls):
             if branch[1]:
                 self.scope.names = dict(after[0])
                 if after[1]:
-                    names = {}
-                    for name in {**after[0], **branch[0]}:
-                        first, second = after[0].get(name), branch[0].get(name)
-                        names[name] = first if first is second and first else join(ok, first, second)
+                    names = self._joined(ok, after[0], branch[0])
                     after = (names, True)
                 else:
                     after = branch

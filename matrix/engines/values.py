@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _MAX_OPTIONS = 8
-_MAX_WEIGHT = 1000
+_MAX_WEIGHT = 600
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,19 @@ from matrix.engines.conditions import (
     FALSE,
     TRUE,
     accepts,
+    asked,
     consistent,
     decide,
     every,
     from_json,
     has,
+    implied,
     negate,
     opaque,
     resolve,
+    size,
     some,
+    unfollowed,
 )
 
 A, B = has("flashinfer.a"), opaque("b")
@@ -56,3 +60,29 @@ def test_json_gives_back_the_same():
 
     condition = every([negate(A), some([B, accepts("x", "y")])])
     assert from_json(json.loads(json.dumps(condition))) == condition
+
+
+def test_what_grows_too_large_is_one_part_that_stays_equal_to_itself():
+    def grown(text):
+        condition = opaque(text)
+        for number in range(400):
+            condition = every([some([condition, opaque(f"{text}{number}")]), opaque(f"c{number}")])
+        return condition
+
+    def about(text):
+        return every(
+            [has("flashinfer.a"), *(some([has(f"{text}{n}{m}") for m in range(20)]) for n in range(24))]
+        )
+
+    assert size(grown("a")) <= 500
+    assert grown("a") == grown("a") != grown("b")
+    assert about("a") == about("a") != about("b")
+    assert unfollowed(about("a"))
+    assert not unfollowed(grown("a"))
+
+
+def test_what_holds_wherever_others_do():
+    assert implied(A, [every([A, B])])
+    assert implied(some([A, opaque("c")]), [A])
+    assert not implied(A, [some([A, B])])
+    assert unfollowed(every([B, negate(asked("q"))])) == "q"

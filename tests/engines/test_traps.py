@@ -1,10 +1,12 @@
 """Sources that must not alarm, each beside a small change of it that must."""
 
+import time
 from textwrap import dedent
 
 import pytest
 
 from matrix.engines import config
+from matrix.engines.extract import read_file
 from matrix.engines.judge import Judge
 from matrix.engines.provider import Provider
 from matrix.engines.release import read_engine
@@ -77,7 +79,9 @@ def releases(tmp_path_factory):
     store = Store(folder / "store")
     library = Library(store=store)
     decorators = config.load("sglang").decorators
-    return store, *(Provider(str(folder / name), library, decorators) for name in ("new", "old"))
+    new, old = (Provider(str(folder / name), library, decorators) for name in ("new", "old"))
+    new.release, old.release = "0.6.9", "0.6.7"  # a folder has no version of its own
+    return store, new, old
 
 
 def lay(folder, sources):
@@ -565,6 +569,262 @@ CASES = [
 ]
 
 
+def gated(test, *, before=""):
+    """A call that only the new release takes, behind a test of FlashInfer's version."""
+    return f"""
+        import flashinfer
+        from importlib.metadata import version as installed
+        from packaging.specifiers import SpecifierSet
+        from packaging.version import Version, parse as P
+        from flashinfer.core import run
+        {before}
+        def f(x, name):
+            if {test}:
+                run(x, y=1)
+    """
+
+
+CASES += [
+    case(f"version gate {number}", gated(test, before=before), gated(turned, before=before), calm=GUARDED)
+    for number, (test, turned, before) in enumerate(
+        [
+            (
+                'P(installed("flashinfer-python")) < P("0.6.8")',
+                'P(installed("flashinfer-python")) >= P("0.6.8")',
+                "",
+            ),
+            ('older("0.6.8")', 'not older("0.6.8")', "def older(v): return P(flashinfer.__version__) < P(v)"),
+            (
+                "NUMBERS < (0, 6, 8)",
+                "NUMBERS >= (0, 6, 8)",
+                "NUMBERS = Version(flashinfer.__version__).release",
+            ),
+            (
+                "NUMBERS <= (0, 6, 8)",
+                "NUMBERS > (0, 6, 8)",
+                'NUMBERS = tuple(map(int, flashinfer.__version__.split(".")[:3]))',
+            ),
+            (
+                "(major, minor) >= (0, 7)",
+                "(major, minor) < (0, 7)",
+                'major, minor = [int(n) for n in flashinfer.__version__.split("+")[0].split(".")[:2]]',
+            ),
+            (
+                'P(flashinfer.__version__) in SpecifierSet(">=0.6,<0.6.8")',
+                'P(flashinfer.__version__) not in SpecifierSet(">=0.6,<0.6.8")',
+                "",
+            ),
+            (
+                'SpecifierSet("<0.6.8").contains(flashinfer.__version__)',
+                'not SpecifierSet("<0.6.8").contains(flashinfer.__version__)',
+                "",
+            ),
+            (
+                'P("0.6") <= P(flashinfer.__version__) < P("0.6.8")',
+                'P("0.6.8") <= P(flashinfer.__version__)',
+                "",
+            ),
+        ]
+    )
+]
+CASES += [
+    case(f"a question that is not followed {number}", gated(test), gated("name"), calm=["not checkable"])
+    for number, test in enumerate(
+        [
+            'flashinfer.__version__.startswith("0.6.7")',
+            'int(flashinfer.__version__.split(".")[2]) < 8',
+            "hasattr(flashinfer, name)",
+            "sorted([flashinfer.__version__, name])[0] == name",
+            "name in inspect.signature(run).parameters",
+        ]
+    )
+]
+CASES += [
+    case(
+        "a version gate by an early return",
+        """
+        import flashinfer
+        from packaging.version import Version
+        def f(x):
+            if Version(flashinfer.__version__) >= Version("0.6.8"):
+                return None
+            return flashinfer.core.run(x, y=1)
+        """,
+        """
+        import flashinfer
+        from packaging.version import Version
+        def f(x):
+            if Version(flashinfer.__version__) >= Version("0.6.8"):
+                log("new")
+            return flashinfer.core.run(x, y=1)
+        """,
+        calm=GUARDED,
+    ),
+    case(
+        "a version gate in another file",
+        {
+            "gate": "import flashinfer\ndef below(v):\n    return Version(flashinfer.__version__) < Version(v)",
+            "a": """
+                from flashinfer.core import run
+                from sglang.gate import below
+                def f(x):
+                    if below("0.6.8"):
+                        run(x, y=1)
+            """,
+        },
+        {
+            "gate": "import flashinfer\ndef below(v):\n    return Version(v) < Version(v)",
+            "a": """
+                from flashinfer.core import run
+                from sglang.gate import below
+                def f(x):
+                    if below("0.6.8"):
+                        run(x, y=1)
+            """,
+        },
+        calm=["not checkable"],
+    ),
+    case(
+        "keywords behind a question that is not followed",
+        """
+        import flashinfer
+        def f(x):
+            kw = {}
+            if flashinfer.__version__.startswith("0.6.7"):
+                kw["y"] = 1
+            flashinfer.core.run(x, **kw)
+        """,
+        """
+        import flashinfer
+        def f(x):
+            kw = {"y": 1}
+            if flashinfer.__version__.startswith("0.6.7"):
+                kw["scale"] = 1
+            flashinfer.core.run(x, **kw)
+        """,
+        calm=["not checkable"],
+    ),
+]
+LOADERS = [
+    (
+        "a helper that imports and looks up",
+        """
+        import importlib
+        def load(module, name):
+            return getattr(importlib.import_module(module), name)
+        """,
+        'load("flashinfer.core", "run")',
+    ),
+    (
+        "a helper that gives the module",
+        "import importlib\ndef lazy(name): return importlib.import_module(name)",
+        'lazy("flashinfer.core").run',
+    ),
+    (
+        "a closure that imports at the first call",
+        """
+        import importlib
+        def lazy(module, name):
+            def call(*args, **kwargs):
+                return getattr(importlib.import_module(module), name)(*args, **kwargs)
+            return call
+        """,
+        'lazy("flashinfer.core", "run")',
+    ),
+    (
+        "a class that imports at the first look",
+        """
+        import importlib
+        class Loader:
+            def __init__(self, local, parent, name):
+                self.name = name
+            def __getattr__(self, key):
+                return getattr(importlib.import_module(self.name), key)
+        """,
+        'Loader("core", globals(), "flashinfer.core").run',
+    ),
+    ("__import__", "import flashinfer", '__import__("flashinfer").core.run'),
+    ("a renamed import_module", "from importlib import import_module as im", 'im("flashinfer.core").run'),
+    (
+        "a relative import_module",
+        "import flashinfer\nimport importlib",
+        'importlib.import_module(".core", "flashinfer").run',
+    ),
+]
+CASES += [
+    case(name, f"{dedent(before)}\nf = {loaded}\nf(1, scale=2)", f"{dedent(before)}\nf = {loaded}\nf(1, y=2)")
+    for name, before, loaded in LOADERS
+]
+CASES += [
+    case(
+        "a helper that is not seen, given a module's name",
+        'import flashinfer\nfrom elsewhere import load\nload("otherinfer.core").run(1, y=2)',
+        'import flashinfer\nfrom elsewhere import load\nload("flashinfer.core").run(1, y=2)',
+        alarm=["not checkable"],
+    ),
+    case(
+        "a module that is missing and a name that is missing",
+        "try:\n    from flashinfer.lost import it\nexcept ModuleNotFoundError:\n    it = None",
+        "try:\n    from flashinfer.core import gone\nexcept ModuleNotFoundError:\n    gone = None",
+        calm=GUARDED,
+        alarm=IMPORT,
+    ),
+    case(
+        "a name that is then None",
+        """
+        try:
+            from flashinfer.core import gone
+        except ImportError:
+            gone = None
+        def f(x):
+            return gone(x) if gone is not None else x
+        """,
+        """
+        try:
+            from flashinfer.core import gone
+        except ImportError:
+            gone = None
+        def f(x):
+            return gone(x)
+        """,
+        calm=GUARDED,
+        alarm=["broken at call", "guarded"],
+    ),
+    case(
+        "a name that is then unset, beside a flag",
+        """
+        try:
+            from flashinfer.core import gone
+            HAS = True
+        except ImportError:
+            HAS = False
+        def f(x):
+            if not HAS:
+                raise RuntimeError("too old")
+            return gone(x)
+        """,
+        """
+        try:
+            from flashinfer.core import gone
+            HAS = True
+        except ImportError:
+            HAS = False
+        def f(x):
+            return gone(x)
+        """,
+        calm=GUARDED,
+        alarm=["guarded", "not checkable"],
+    ),
+    case(
+        "import *",
+        "from flashinfer.core import *\ndef f(x):\n    return run(x, scale=2.0) or len(x)",
+        "from flashinfer.core import *\ndef f(x):\n    return run(x, y=2.0) or len(x)",
+        calm=["not checkable"],
+        alarm=["broken at call", "not checkable"],
+    ),
+]
+
+
 @pytest.mark.parametrize(("quiet", "loud", "calm", "alarm", "engine"), CASES)
 def test_trap(verdicts, quiet, loud, calm, alarm, engine):  # noqa: PLR0917 - the columns of the cases
     assert verdicts(quiet, engine) == calm
@@ -591,6 +851,39 @@ def test_files_that_do_not_parse_are_told_and_a_byte_order_mark_is_none_of_them(
         ("sglang/marked.py", "broken at import"),
         ("sglang/latin.py", "bound"),
     }
+
+
+def nasty(depth, width):
+    """Nested loops over literals, with tests that depend on each other."""
+    lines = ["import flashinfer", "def f(a):", "    kw, x = {}, ()"]
+    lines += [f"{'    ' * (level + 1)}for i{level} in {tuple(range(width))}:" for level in range(depth)]
+    for number in range(width):
+        indent = "    " * (depth + 1)
+        lines += [
+            f"{indent}if a.c{number}(i0) and hasattr(flashinfer, 'n{number}') or kw is x:",
+            f"{indent}    kw['k{number}'] = i0",
+            f"{indent}    x = (x, x)",
+            f"{indent}elif a.d{number}:",
+            f"{indent}    kw = {{'out': {number}, 'was': x}}",
+        ]
+    return "\n".join([*lines, "    flashinfer.core.run(a, **kw)", "    flashinfer.core.run(a, y=1)"])
+
+
+@pytest.mark.parametrize(("depth", "width"), [(1, 24), (3, 8), (5, 12), (12, 24)])
+def test_nested_loops_and_tests_end_soon(depth, width):
+    start = time.perf_counter()
+    facts = read_file(nasty(depth, width).encode(), "a/b.py", "a.b", config.load("sglang"))
+    assert time.perf_counter() - start < 1
+    assert len({use.line for use in facts.uses if use.kind == "call"}) == 2
+
+
+def test_a_function_that_is_too_much_to_follow_is_told():
+    call = "int(" * 30 + "a" + ")" * 30
+    lines = [f"    b = version({call.replace('int', 'version')})", "    flashinfer.core.run(a, y=1)"]
+    source = "\n".join(["import flashinfer", "def f(a):", *lines])
+    facts = read_file(source.encode(), "a/b.py", "a.b", config.load("sglang"))
+    (use,) = [use for use in facts.uses if use.kind == "call"]
+    assert "too many branches" in use.doubt
 
 
 def test_tests_and_benchmarks_are_left_out(releases, tmp_path):
