@@ -202,3 +202,29 @@ def test_a_disagreement_of_any_kind_fails_a_pair():
         {"policy": {"disagreements": [1]}},
     ):
         assert not replace(pair, **change).good
+
+
+def test_a_folder_for_contracts_that_cannot_be_written_is_told_before_the_work(tmp_path):
+    from matrix.cli.replay import _check_writable
+    from matrix.errors import InputError
+
+    _check_writable(tmp_path / "new")
+    with pytest.raises(InputError, match="--record: cannot write into /proc/x: "):
+        _check_writable(Path("/proc/x"))
+
+
+def test_what_breaks_names_its_activations_and_both_frames_and_what_cannot_be_asked_no_traceback():
+    from matrix.cli.replay import _details
+
+    frames = {
+        "frame": "flashinfer/core.py:2",
+        "engine_frame": "sglang/moe.py:1",
+        "traceback": ["Traceback", "x"],
+    }
+    cells = ("trtllm_bf16/relu2-nongated/topk", "trtllm_bf16/silu-gated/topk")
+    finding = replay.Finding(verdict="FAIL_API", reason="", remedy="", cells=cells, evidence=frames)
+    named = "activations: relu2-nongated, silu-gated"
+    assert _details(finding, whole=False) == [named, "sglang/moe.py:1", "flashinfer/core.py:2"]
+    assert _details(finding, whole=True) == [named, "Traceback", "x"]
+    unasked = replace(finding, verdict="UNSUPPORTED", evidence={"type": "UnspokenError", "text": "no word"})
+    assert _details(unasked, whole=True) == []
