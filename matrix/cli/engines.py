@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from matrix.cli.surface import library
     from matrix.engines import config, table, tabulate, upstream
+    from matrix.engines.release import end_processes
     from matrix.engines.shelf import Shelf
     from matrix.errors import Exit
 
@@ -64,8 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
         )
         with ThreadPoolExecutor(1) as aside:  # both sides take a while to read, and neither needs the other
             reading = aside.submit(surfaces.many, columns)
-            releases = shelf.published(engine, versions)
-            reading.result()
+            try:
+                releases = shelf.published(engine, versions)
+                reading.result()
+            except KeyboardInterrupt:
+                surfaces.report = _give_up
+                end_processes()
+                raise
         if arguments.against:
             pins = {release.pins.exact for release in releases}
             wanted = pins | {before}
@@ -86,6 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         options.print_json(documents[0] if arguments.engine else {"engines": documents})
     return code
+
+
+def _give_up(_: str) -> None:
+    """In place of the report of progress: ends the thread that reads on after an interrupt."""
+    raise KeyboardInterrupt
 
 
 def _within(versions: list[str], specifier: str, what: str) -> list[str]:

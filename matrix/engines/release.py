@@ -7,10 +7,11 @@ import hashlib
 import json
 import os
 import re
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,6 +200,16 @@ def cores() -> int:
 def processes(**more: Any) -> ProcessPoolExecutor:
     """One process a processor, started afresh, as threads may be running here."""
     return ProcessPoolExecutor(min(cores(), 8), mp_context=get_context("spawn"), **more)
+
+
+def end_processes() -> None:
+    """End what `processes` started, so that an interrupted reader need not wait for it.
+
+    The threads that minded those processes are about to end, and what they say about it is of no use.
+    """
+    threading.excepthook = lambda _: None
+    for child in active_children():
+        child.terminate()
 
 
 def read_engine(

@@ -11,7 +11,15 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
 
 from matrix.engines.config import Engine, for_package
-from matrix.engines.release import EngineRelease, cores, find_root, fingerprint, processes, read_engine
+from matrix.engines.release import (
+    EngineRelease,
+    cores,
+    end_processes,
+    find_root,
+    fingerprint,
+    processes,
+    read_engine,
+)
 from matrix.errors import InputError, unknown
 from matrix.releases.wheel import open_file, open_path
 
@@ -58,7 +66,11 @@ class Shelf:
             kept.update({file.filename: self._read(engine, file, None) for file in missing})
         elif missing:
             with processes() as pool, ThreadPoolExecutor(_AT_ONCE) as threads:
-                read = list(threads.map(lambda file: self._read(engine, file, pool), missing))
+                try:
+                    read = list(threads.map(lambda file: self._read(engine, file, pool), missing))
+                except KeyboardInterrupt:
+                    end_processes()
+                    raise
             kept.update({file.filename: found for file, found in zip(missing, read, strict=True)})
         return [kept[file.filename] for file in files]
 

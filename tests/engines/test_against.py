@@ -1,5 +1,10 @@
 """`engines --against`: what a tree breaks beyond the release that it is nearest to; and the table as text."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from matrix.engines import table, tabulate, upstream
@@ -121,3 +126,23 @@ def test_a_specifier_holds_no_break(alarms, works, no_worse):
     assert table._specifier(table._works(cells, "1.1", set())) == works
     if accepted:
         assert table._specifier(table._works(cells, "1.1", accepted)) == no_worse
+
+
+@pytest.mark.wheels
+def test_an_interrupt_ends_a_cold_read_at_once(tmp_path):
+    environment = {**os.environ, "KERNEL_MATRIX_CACHE": str(tmp_path)}
+    run = subprocess.Popen(
+        [sys.executable, "-m", "matrix", "engines", "sglang", "--releases", ">=0.5.22"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    told = [run.stderr.readline() for _ in range(3)]
+    assert all(line.startswith("reading ") for line in told), told
+    os.killpg(run.pid, signal.SIGINT)
+    _, errors = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert errors.splitlines()[-1] == "kernel-matrix: interrupted."
+    assert "Traceback" not in errors
