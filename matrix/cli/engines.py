@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from matrix.cli.surface import library
     from matrix.engines import config, table, tabulate, upstream
-    from matrix.engines.release import end_processes
+    from matrix.engines.release import end_processes, unheard
     from matrix.engines.shelf import Shelf
     from matrix.errors import Exit
 
@@ -63,7 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
         columns = (
             [] if arguments.against else _within(surfaces.published(), arguments.flashinfer, "FlashInfer")
         )
-        with ThreadPoolExecutor(1) as aside:  # both sides take a while to read, and neither needs the other
+        # both sides take a while to read, and neither needs the other
+        with ThreadPoolExecutor(1, initializer=unheard) as aside:
             reading = aside.submit(surfaces.many, columns)
             try:
                 releases = shelf.published(engine, versions)

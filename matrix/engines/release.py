@@ -7,13 +7,14 @@ import hashlib
 import json
 import os
 import re
+import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from multiprocessing import active_children, get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from matrix.engines.callers import OPERATORS, Callers
 from matrix.engines.conditions import Condition, asks_release, atoms, from_json, release_part, resolve
@@ -24,12 +25,14 @@ from matrix.engines.uses import Use
 from matrix.releases.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from concurrent.futures import Executor
 
     from matrix.engines.config import Engine
     from matrix.engines.values import Value
     from matrix.releases.tree import Tree
+
+T = TypeVar("T")
 
 _IMPORTS = re.compile(rb"^[ \t]*from[ \t]+([\w.]+)[ \t]+import\b", re.MULTILINE)
 _ROUNDS = 3
@@ -175,12 +178,12 @@ class _Facts:
         self.fetch(file for file, _ in jobs)
         tasks = [(self.content(file), file.name, file.module, self.engine, exports) for file, exports in jobs]
         if self.pool is not None:
-            yield from self.pool.map(_task, tasks, chunksize=_CHUNK)
+            yield from spread(self.pool, _task, tasks, _CHUNK)
         elif len(tasks) < _PARALLEL_FROM or cores() < 2:
             yield from map(_task, tasks)
         else:
             with processes() as pool:
-                yield from pool.map(_task, tasks, chunksize=_CHUNK)
+                yield from spread(pool, _task, tasks, _CHUNK)
 
 
 def _task(task: tuple[bytes, str, str, Engine, dict[str, Any]]) -> FileFacts:
@@ -200,6 +203,23 @@ def cores() -> int:
 def processes(**more: Any) -> ProcessPoolExecutor:
     """One process a processor, started afresh, as threads may be running here."""
     return ProcessPoolExecutor(min(cores(), 8), mp_context=get_context("spawn"), **more)
+
+
+def spread(pool: Executor, work: Callable[..., T], items: Iterable[Any], chunk: int) -> Iterator[T]:
+    """`pool.map` in processes that do not hear an interrupt: this one ends them."""
+    heard = unheard()
+    try:
+        return pool.map(work, items, chunksize=chunk)  # processes start here, and inherit what is blocked
+    finally:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+
+
+def unheard() -> set[Any]:
+    """Keep interrupts from this thread and the processes that it starts; returns what was blocked before."""
+    if not hasattr(signal, "pthread_sigmask"):
+        return set()
+    return signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def end_processes() -> None:

@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from matrix.engines.judge import Judge
 from matrix.engines.provider import Provider
-from matrix.engines.release import cores, fingerprint, processes
+from matrix.engines.release import cores, fingerprint, processes, spread
 from matrix.engines.verdict import CallVerdict, Judgement
 from matrix.releases.store import Store
 from matrix.surface.library import Library
@@ -184,7 +184,7 @@ def _columns(
         return [_column(name) for name in names]
     given = (engine, releases, library.project, library.store.folder, pins)
     with processes(initializer=_start, initargs=given) as pool:
-        return list(pool.map(_column, names, chunksize=2))
+        return list(spread(pool, _column, names, 2))
 
 
 class _Here:
