@@ -96,21 +96,21 @@ def test_a_tool_that_was_killed_is_resumed(planted_run):
 
 @pytest.fixture
 def disk(tmp_path):
-    """A real file system of half a MiB."""
+    """A real file system of one MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=1024k", "tmpfs", str(folder)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("no file system can be mounted here")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("left", [8 << 10, 60 << 10], ids=["before the plan", "in the middle"])
+@pytest.mark.parametrize("left", [8 << 10, 160 << 10], ids=["before the plan", "in the middle"])
 def test_a_full_disk_is_one_clear_error_and_what_was_measured_is_kept(planted_run, disk, left):
     planted_run.folder = disk / "run"
     filler = disk / "filler"
-    filler.write_bytes(b"x" * ((512 << 10) - left))
+    filler.write_bytes(b"x" * ((1 << 20) - left))
     told = planted_run.run()
     assert told.code == Exit.BAD_INPUT
     assert "o space left on device" in told.err
