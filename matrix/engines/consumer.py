@@ -193,7 +193,7 @@ def check(
     risks, new = (
         (_risks(judged, provider, reference), _new(judged, provider, reference)) if reference else ([], [])
     )
-    since = Since(engine, release, library, against, provider, reference=reference, history=history)
+    since = Since(engine, library, against, provider, reference=reference, history=history)
     uses = [Judged(use=use, judgement=judgement, since=since.of(use, judgement)) for use, judgement in judged]
     if since.inexact:
         notices.append(

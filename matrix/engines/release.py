@@ -443,13 +443,14 @@ def _placed(
         for atom in atoms(condition):
             if atom[0] in {"has", "accepts"}:
                 about.setdefault(_end(atom[1]), set()).add(name)
+    behind_of = lru_cache(None)(callers.behind)
     for use in uses:
         part = (modules[use.file], use.scope.partition(".")[0])
         behind: list[str] = []
         unclear: list[str] = []
         for name in sorted(about.get(_end(use.symbol), ())):
             file, _, function = name.rpartition(":")
-            answer = callers.behind(part, f"{modules[file]}:{function}")
+            answer = behind_of(part, f"{modules[file]}:{function}")
             if answer is not False:
                 (behind if answer else unclear).append(name)
         yield replace(use, behind=tuple(behind), unclear=tuple(unclear)) if behind or unclear else use

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matrix.engines.config import Engine
-    from matrix.engines.release import EngineRelease
     from matrix.engines.uses import Use
     from matrix.surface.library import Library
 
@@ -28,7 +27,6 @@ class Since:
 
     Args:
         engine: its rules.
-        release: what it asks of FlashInfer.
         library: reads and keeps surfaces.
         against: the FlashInfer release or tree in question.
         provider: the same, read.
@@ -39,7 +37,6 @@ class Since:
     def __init__(
         self,
         engine: Engine,
-        release: EngineRelease,
         library: Library,
         against: str,
         provider: Provider,
@@ -47,7 +44,7 @@ class Since:
         reference: Provider | None,
         history: bool,
     ) -> None:
-        self.engine, self.release, self.library = engine, release, library
+        self.engine, self.library = engine, library
         self.against, self.reference = provider.release, reference
         self.judges: dict[str, Judge] = {}
         self.inexact = 0
@@ -97,7 +94,7 @@ class Since:
     def _right(self, name: str, use: Use, judgement: Judgement) -> bool:
         if name not in self.judges:
             provider = Provider(name, self.library, self.engine.decorators)
-            self.judges[name] = Judge(provider, self.engine, self.reference, self.release.probes)
+            self.judges[name] = Judge(provider, self.engine, self.reference)  # what guards it does not matter
         there = self.judges[name].judge(use)
         if there is None or (there.cls in _MISSING and judgement.cls not in _MISSING):
             return False
