@@ -33,6 +33,17 @@ def test_whatever_becomes_of_it_this_process_goes_on_and_says_so(ask, error):
     assert told.startswith(error)
 
 
+def test_torch_computes_in_the_copy_after_it_computed_here():
+    torch = pytest.importorskip("torch")
+    values = torch.rand(1024, 1024)
+
+    def total():
+        return {"total": float((values @ values).exp().sum())}
+
+    assert total()["total"] > 0
+    assert "total" in apart(total, seconds=30)
+
+
 def test_a_question_without_an_end_is_given_up():
     began = time.monotonic()
     assert apart(lambda: time.sleep(60), seconds=0.2) == {"error": "no answer within 0 s; killed"}

@@ -6,6 +6,7 @@ import json
 import os
 import select
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +48,13 @@ def apart(ask: Callable[[], dict[str, Any]], seconds: float = SECONDS) -> dict[s
 
 
 def _answer(ask: Callable[[], dict[str, Any]], sink: int) -> None:
-    """In the copy: nothing of it may go on with what the original was doing, so it ends here."""
+    """In the copy: nothing of it may go on with what the original was doing, so it ends here.
+
+    The threads that torch computes with are not copied, and it would wait for them: here it does with one.
+    """
     try:
+        if torch := sys.modules.get("torch"):
+            torch.set_num_threads(1)
         try:
             text = json.dumps(ask())
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the engine raises is an answer
