@@ -117,6 +117,7 @@ def _engine(table: Mapping[str, Any]) -> list[str]:
                 row["release"],
                 row["pin"] + broken,
                 (code(row["works"]) if row["works"] else "none tested")
+                + (f"<br>no worse than on its pin: {code(row['no_worse'])}" if row.get("no_worse") else "")
                 + (f"<br>✘ wrong results when replayed on {', '.join(wrong)}" if wrong else ""),
                 "<br>".join(spans),
                 "<br>".join(came) or "no",
