@@ -29,7 +29,15 @@ class Planted:
         self.cells = [cell.id for cell in plan.cells]
         # The fallback answers these after `bind`, which is where a fault strikes.
         self.fragile = [cell.id for cell in plan.cells if cell.point.backend == "trtllm_bf16"]
-        self.question = [SELECTION, "--window", planted.window, "--environment", "inherit", "--declared", "none"]
+        self.question = [
+            SELECTION,
+            "--window",
+            planted.window,
+            "--environment",
+            "inherit",
+            "--declared",
+            "none",
+        ]
 
     def run(self, *options, faults=None):
         return self.kernel_matrix(
@@ -37,7 +45,9 @@ class Planted:
         )
 
     def resume(self, *options, faults=None):
-        return self.kernel_matrix("resume", self.folder, "--declared", "none", *options, env=self.planted.variables(faults))
+        return self.kernel_matrix(
+            "resume", self.folder, "--declared", "none", *options, env=self.planted.variables(faults)
+        )
 
     @contextmanager
     def running(self, faults):
