@@ -22,7 +22,7 @@ SM100 = (10, 0)
             ("QwenMoe", SM100),
             {"quantization": "fp4"},
             "auto",
-            "selects trtllm for Qwen with fp8, none, not with fp4",
+            "has a rule for Qwen with fp8, none, not with fp4",
         ),
         (("QwenMoe", (9, 0)), {}, "cutlass", "the automatic choice asks for SM100"),
         (("QwenMoe", (12, 0)), {}, "cutlass", "the automatic choice asks for SM100"),
