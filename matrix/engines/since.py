@@ -53,7 +53,7 @@ class Since:
         self.published = library.published() if by_index else []
         if history:
             library.many(self._beside(self.published))
-        kept = [name for name in self.published if history or self._is_kept(name)]
+        kept = [name for name in self.published if history or self.library.is_kept(name)]
         self.older = [name for name in kept if Version(name) < self.version][::-1]
         self.newer = [name for name in kept if Version(name) > self.version]
 
@@ -63,9 +63,6 @@ class Since:
             return list(names)
         low, high = sorted((self.version, Version(self.reference.release)))
         return [name for name in names if low <= Version(name) <= high]
-
-    def _is_kept(self, name: str) -> bool:
-        return self.library._kept(self.library.project, name) is not None  # noqa: SLF001 - asks without reading
 
     def of(self, use: Use, judgement: Judgement) -> str:
         """Of one use; empty for one that is bound."""

@@ -120,6 +120,10 @@ class Library:
         """Versions of the project on the index, oldest first."""
         return [one.version for one in self.index.releases(self.project, pre=pre)]
 
+    def is_kept(self, version: str) -> bool:
+        """Whether a version's surface can be had without reading anything from the index."""
+        return self._kept(self.project, version) is not None
+
     def _named(self, release: str) -> tuple[str, str]:
         project, equals, version = release.partition("==")
         if not equals:

@@ -95,3 +95,22 @@ def offline(tmp_path):
         "UV_CACHE_DIR": str(tmp_path / "uv"),
         "UV_HTTP_RETRIES": "0",
     }
+
+
+@pytest.fixture
+def no_index(monkeypatch, tmp_path):
+    """An empty cache in an empty folder, and installers that ask no index."""
+    for name in (
+        "PIP_FIND_LINKS",
+        "UV_FIND_LINKS",
+        "PIP_INDEX_URL",
+        "UV_INDEX_URL",
+        "UV_DEFAULT_INDEX",
+        "UV_INDEX",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("KERNEL_MATRIX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)

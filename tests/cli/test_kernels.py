@@ -20,22 +20,7 @@ RELU2 = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _no_index(monkeypatch, tmp_path):
-    for name in (
-        "PIP_FIND_LINKS",
-        "UV_FIND_LINKS",
-        "PIP_INDEX_URL",
-        "UV_INDEX_URL",
-        "UV_DEFAULT_INDEX",
-        "UV_INDEX",
-    ):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    monkeypatch.setenv("UV_OFFLINE", "1")
-    monkeypatch.setenv("KERNEL_MATRIX_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("no_index")
 
 
 def document(capsys, *arguments):
