@@ -56,7 +56,7 @@ def _there(surface: Surface, path: str) -> bool:
         return True
     owner = surface.qualname(path.rpartition(".")[0])
     entry = surface.cls(owner) if owner else None
-    return bool(entry) and path.rpartition(".")[2] in {*entry["methods"], *entry["attributes"]}  # type: ignore[index]
+    return bool(entry) and path.rpartition(".")[2] in {*entry["methods"], *entry["attributes"]}  # type: ignore[index]  # not None: bool() came first
 
 
 def _origin(subject: Subject, old: Surface, new: Surface) -> Witness | None:

@@ -168,7 +168,7 @@ class Chooser:
         module = next((one.f_globals["__name__"] for one in frames if one.f_code.co_name == "<module>"), None)
         if module is not None:
             self.unimportable[module] = str(error)
-            sys.modules[module] = None  # type: ignore[assignment]
+            sys.modules[module] = None  # type: ignore[assignment]  # how Python refuses an import
         return str(error)
 
     def _arguments(self, point: Point) -> Any:
