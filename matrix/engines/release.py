@@ -16,11 +16,11 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from matrix.engines.callers import OPERATORS, Callers
 from matrix.engines.conditions import Condition, asks_release, atoms, from_json, release_part, resolve
-from matrix.engines.extract import FileFacts, read_file, value_from_json
-from matrix.engines.passing import Passed, passed
 from matrix.engines.pins import Pins, read_pins
+from matrix.engines.reading.callers import OPERATORS, Callers
+from matrix.engines.reading.file import FileFacts, read_file, value_from_json
+from matrix.engines.reading.passing import Passed, passed
 from matrix.engines.uses import Use
 from matrix.releases.store import Store
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from matrix.engines.config import Engine
-    from matrix.engines.values import Value
+    from matrix.engines.reading.values import Value
     from matrix.releases.tree import Tree
 
 T = TypeVar("T")
@@ -92,24 +92,11 @@ class EngineRelease:
 def fingerprint() -> str:
     """Of the code and data that read sources: what another version of them kept is not used."""
     here = Path(__file__).parent
-    names = (
-        "callers",
-        "calls",
-        "conditions",
-        "config",
-        "expressions",
-        "extract",
-        "passing",
-        "pins",
-        "release",
-        "scopes",
-        "statements",
-        "uses",
-        "values",
-    )
+    names = ("conditions", "config", "pins", "release", "uses")
     digest = hashlib.sha256()
     for path in (
         *(here / f"{name}.py" for name in names),
+        *sorted((here / "reading").glob("*.py")),
         here / "common.toml",
         *sorted(here.glob("*/engine.toml")),
     ):

@@ -6,9 +6,9 @@ from textwrap import dedent
 import pytest
 
 from matrix.engines import config
-from matrix.engines.extract import read_file
 from matrix.engines.judge import Judge
 from matrix.engines.provider import Provider
+from matrix.engines.reading.file import read_file
 from matrix.engines.release import read_engine
 from matrix.releases.store import Store
 from matrix.releases.wheel import open_path

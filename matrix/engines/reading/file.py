@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from matrix.engines.conditions import TRUE, Condition, about_release, asks_release, from_json
-from matrix.engines.expressions import IMPORTERS, ExhaustedError
-from matrix.engines.scopes import Findings, Scope, gathered
-from matrix.engines.statements import Statements
-from matrix.engines.uses import Use
-from matrix.engines.values import (
+from matrix.engines.reading.expressions import IMPORTERS, ExhaustedError
+from matrix.engines.reading.scopes import Findings, Scope, gathered
+from matrix.engines.reading.statements import Statements
+from matrix.engines.reading.values import (
     UNKNOWN,
     Constant,
     Either,
@@ -31,6 +30,7 @@ from matrix.engines.values import (
     options,
     truth,
 )
+from matrix.engines.uses import Use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

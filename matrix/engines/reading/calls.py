@@ -22,10 +22,9 @@ from matrix.engines.conditions import (
     terms,
     unfollowed,
 )
-from matrix.engines.expressions import Expressions, spread
-from matrix.engines.scopes import ClassInfo, shorten
-from matrix.engines.uses import NO_MODULE, Arguments
-from matrix.engines.values import (
+from matrix.engines.reading.expressions import Expressions, spread
+from matrix.engines.reading.scopes import ClassInfo, shorten
+from matrix.engines.reading.values import (
     NOTHING,
     UNKNOWN,
     Asked,
@@ -56,6 +55,7 @@ from matrix.engines.values import (
     specified,
     truth,
 )
+from matrix.engines.uses import NO_MODULE, Arguments
 
 if TYPE_CHECKING:
     from matrix.engines.config import Lazy

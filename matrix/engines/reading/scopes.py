@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from matrix.engines.conditions import TRUE, Condition, every, opaque, release_part
-from matrix.engines.values import (
+from matrix.engines.reading.values import (
     UNKNOWN,
     Container,
     LocalClass,

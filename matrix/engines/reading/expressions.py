@@ -7,7 +7,6 @@ import builtins
 import re
 from typing import TYPE_CHECKING
 
-from matrix.engines.callers import OPERATORS
 from matrix.engines.conditions import (
     FALSE,
     TRUE,
@@ -22,9 +21,9 @@ from matrix.engines.conditions import (
     release_part,
     some,
 )
-from matrix.engines.scopes import Findings, Following, Frame, Scope, dotted, shorten
-from matrix.engines.uses import Arguments, Use, is_private
-from matrix.engines.values import (
+from matrix.engines.reading.callers import OPERATORS
+from matrix.engines.reading.scopes import Findings, Following, Frame, Scope, dotted, shorten
+from matrix.engines.reading.values import (
     NUMBERS,
     SIGNS,
     UNKNOWN,
@@ -61,10 +60,11 @@ from matrix.engines.values import (
     truth,
     version_attribute,
 )
+from matrix.engines.uses import Arguments, Use, is_private
 
 if TYPE_CHECKING:
     from matrix.engines.config import Engine
-    from matrix.engines.values import Value as _Value
+    from matrix.engines.reading.values import Value as _Value
 
 _CONTAINERS = {"List", "list", "Sequence", "Iterable", "Tuple", "tuple", "Dict", "dict", "Mapping", "Set"}
 _MAX_STEPS = 40_000

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from matrix.engines.callers import ANYONE
-from matrix.engines.calls import Calls, Passed
 from matrix.engines.conditions import FALSE, TRUE, Condition, every, has, negate, opaque, release_part
-from matrix.engines.expressions import ExhaustedError
-from matrix.engines.scopes import ClassInfo, Following, Frame, Scope, dotted, shorten
-from matrix.engines.uses import CATCHES, NO_MODULE, NO_NAME, Guard
-from matrix.engines.values import (
+from matrix.engines.reading.callers import ANYONE
+from matrix.engines.reading.calls import Calls, Passed
+from matrix.engines.reading.expressions import ExhaustedError
+from matrix.engines.reading.scopes import ClassInfo, Following, Frame, Scope, dotted, shorten
+from matrix.engines.reading.values import (
     NOTHING,
     UNKNOWN,
     Constant,
@@ -35,6 +34,7 @@ from matrix.engines.values import (
     options,
     weight,
 )
+from matrix.engines.uses import CATCHES, NO_MODULE, NO_NAME, Guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

@@ -1,0 +1,1 @@
+"""An engine's source files, read into the uses that they make of FlashInfer."""
