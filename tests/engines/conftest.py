@@ -1,11 +1,17 @@
-"""Engines' published releases, FlashInfer's surfaces, and lean environments, all kept in the user's cache."""
+"""Engines' published releases, FlashInfer's surfaces and lean environments, kept in the user's cache; and traps.
+
+A trap is a source that must not alarm beside a small change of it that must. Files of them hold `TRAPS`, by name;
+each is judged on a pretended FlashInfer, `NEW`, by an engine that was written for another, `OLD`.
+"""
 
 import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -13,10 +19,68 @@ from matrix.engines import config
 from matrix.engines.conditions import decide
 from matrix.engines.judge import Judge
 from matrix.engines.provider import Provider
+from matrix.engines.release import read_engine
 from matrix.engines.shelf import Shelf
+from matrix.releases.store import Store
+from matrix.releases.wheel import open_path
 from matrix.surface.library import Library
 
 HERE = Path(__file__).parent
+OLD = {
+    "__init__": """
+        from .core import run, plan, Mode
+        from .tuned import tuned
+        from . import norm
+        __version__ = "0.6.0"
+    """,
+    "core": """
+        from .enums import Mode
+        def run(x, y, scale=1.0, *, out=None): ...
+        def plan(a, b, c=None, mode=1): ...
+        def gone(x): ...
+        def same(x, residual, gate, scale): ...
+        class Wrapper:
+            def __init__(self, buffer): ...
+            def plan(self, x, *, extra=None): ...
+            def run(self, q, lse=None): ...
+            begin = plan
+        class Other:
+            def run(self, q): ...
+    """,
+    "enums": """
+        from enum import IntEnum
+        class Mode(IntEnum):
+            A = 0
+            B = 1
+            Last = 2
+    """,
+    "tuned": "def tuned(x, *, fast=False): ...",
+    "norm": "def rms(x): ...",
+    "extra": "def bonus(x): ...",
+}
+NEW = OLD | {
+    "core": """
+        from .enums import Mode
+        def run(x, scale=1.0, *, out=None, pdl=False): ...
+        def plan(a, new=None, b=None, c=None, mode=1): ...
+        def same(x, residual, gate, scale): ...
+        class Wrapper:
+            def __init__(self, buffer): ...
+            def plan(self, x): ...
+            def run(self, q, lse=None): ...
+            begin = plan
+        class Other:
+            def run(self, q): ...
+    """,
+    "enums": """
+        from enum import IntEnum
+        class Mode(IntEnum):
+            A = 0
+            C = 1
+            B = 2
+            Last = 3
+    """,
+}
 
 
 @pytest.fixture(scope="session")
@@ -90,3 +154,89 @@ def as_asked(use, judge):
         "keywords": [name for name, condition in passed if decide(condition, judge.holds) is not False],
         "partly": bool(use.arguments and use.arguments.unknown),
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trap:
+    """Two sources of an engine, each a module or several by name, and the verdicts of their uses but `bound`.
+
+    `wrong` says what the product answers instead, as long as it does.
+    """
+
+    quiet: str | dict[str, str]
+    loud: str | dict[str, str]
+    calm: tuple[str, ...] = ()
+    alarm: tuple[str, ...] = ("broken at call",)
+    engine: str = "sglang"
+    wrong: str = ""
+
+
+def pytest_generate_tests(metafunc):
+    if "trap" in metafunc.fixturenames:
+        traps = {name: Trap(**fields) for name, fields in metafunc.module.TRAPS.items()}
+        metafunc.parametrize(
+            "trap",
+            [
+                pytest.param(trap, id=name, marks=pytest.mark.xfail(reason=trap.wrong) if trap.wrong else ())
+                for name, trap in traps.items()
+            ],
+        )
+
+
+def lay(folder, sources):
+    folder.mkdir(parents=True)
+    for name, source in sources.items():
+        content = source if isinstance(source, bytes) else dedent(source).encode()
+        path = folder / f"{name.replace('.', '/')}.py"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_bytes(content)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretended:
+    """The two FlashInfers, and where what is read is kept."""
+
+    store: Store
+    new: Provider
+    old: Provider
+
+
+@pytest.fixture(scope="session")
+def pretended(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("flashinfer")
+    store = Store(folder / "store")
+    library = Library(store=store)
+    decorators = config.load("sglang").decorators
+    sides = {}
+    for name, sources, release in (("old", OLD, "0.6.7"), ("new", NEW, "0.6.9")):
+        lay(folder / name / "flashinfer", sources)
+        sides[name] = Provider(str(folder / name), library, decorators)
+        sides[name].release = release  # a folder has no version of its own
+    return Pretended(store=store, **sides)
+
+
+@pytest.fixture
+def read(pretended, tmp_path):
+    """A function from an engine's modules to what it asks of FlashInfer."""
+
+    def found(modules, engine="sglang"):
+        rules = config.load(engine)
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        lay(folder / rules.package, {"__init__": "", **modules})
+        return read_engine(open_path(folder), rules, store=pretended.store)
+
+    return found
+
+
+@pytest.fixture
+def verdicts(pretended, read):
+    """A function from an engine's sources to the verdicts of its uses on the new release, bound ones left out."""
+
+    def found(source, engine="sglang"):
+        release = read(source if isinstance(source, dict) else {"a": source}, engine)
+        rules = config.load(engine)
+        judged = Judge(pretended.new, rules, pretended.old, release.probes).all(release)
+        assert judged or release.problems, "nothing was found to judge"
+        return tuple(sorted({judgement.verdict.value for _, judgement in judged} - {"bound"}))
+
+    return found

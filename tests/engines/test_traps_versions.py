@@ -1,0 +1,149 @@
+"""Traps: tests of FlashInfer's version, and questions that are not followed."""
+
+GUARDED = ("guarded",)
+
+
+def gated(test, *, before=""):
+    """A call that only the new release takes, behind a test of FlashInfer's version."""
+    return f"""
+        import flashinfer
+        from importlib.metadata import version as installed
+        from packaging.specifiers import SpecifierSet
+        from packaging.version import Version, parse as P
+        from flashinfer.core import run
+        {before}
+        def f(x, name):
+            if {test}:
+                run(x, y=1)
+    """
+
+
+GATES = [
+    (
+        'P(installed("flashinfer-python")) < P("0.6.8")',
+        'P(installed("flashinfer-python")) >= P("0.6.8")',
+        "",
+    ),
+    ('older("0.6.8")', 'not older("0.6.8")', "def older(v): return P(flashinfer.__version__) < P(v)"),
+    (
+        "NUMBERS < (0, 6, 8)",
+        "NUMBERS >= (0, 6, 8)",
+        "NUMBERS = Version(flashinfer.__version__).release",
+    ),
+    (
+        "NUMBERS <= (0, 6, 8)",
+        "NUMBERS > (0, 6, 8)",
+        'NUMBERS = tuple(map(int, flashinfer.__version__.split(".")[:3]))',
+    ),
+    (
+        "(major, minor) >= (0, 7)",
+        "(major, minor) < (0, 7)",
+        'major, minor = [int(n) for n in flashinfer.__version__.split("+")[0].split(".")[:2]]',
+    ),
+    (
+        'P(flashinfer.__version__) in SpecifierSet(">=0.6,<0.6.8")',
+        'P(flashinfer.__version__) not in SpecifierSet(">=0.6,<0.6.8")',
+        "",
+    ),
+    (
+        'SpecifierSet("<0.6.8").contains(flashinfer.__version__)',
+        'not SpecifierSet("<0.6.8").contains(flashinfer.__version__)',
+        "",
+    ),
+    (
+        'P("0.6") <= P(flashinfer.__version__) < P("0.6.8")',
+        'P("0.6.8") <= P(flashinfer.__version__)',
+        "",
+    ),
+]
+QUESTIONS = [
+    'flashinfer.__version__.startswith("0.6.7")',
+    'int(flashinfer.__version__.split(".")[2]) < 8',
+    "hasattr(flashinfer, name)",
+    "sorted([flashinfer.__version__, name])[0] == name",
+    "name in inspect.signature(run).parameters",
+]
+TRAPS = {
+    "a version gate by an early return": {
+        "quiet": """
+            import flashinfer
+            from packaging.version import Version
+            def f(x):
+                if Version(flashinfer.__version__) >= Version("0.6.8"):
+                    return None
+                return flashinfer.core.run(x, y=1)
+        """,
+        "loud": """
+            import flashinfer
+            from packaging.version import Version
+            def f(x):
+                if Version(flashinfer.__version__) >= Version("0.6.8"):
+                    log("new")
+                return flashinfer.core.run(x, y=1)
+        """,
+        "calm": GUARDED,
+    },
+    "a version gate in another file": {
+        "quiet": {
+            "gate": "import flashinfer\ndef below(v):\n    return Version(flashinfer.__version__) < Version(v)",
+            "a": """
+                from flashinfer.core import run
+                from sglang.gate import below
+                def f(x):
+                    if below("0.6.8"):
+                        run(x, y=1)
+            """,
+        },
+        "loud": {
+            "gate": "import flashinfer\ndef below(v):\n    return Version(v) < Version(v)",
+            "a": """
+                from flashinfer.core import run
+                from sglang.gate import below
+                def f(x):
+                    if below("0.6.8"):
+                        run(x, y=1)
+            """,
+        },
+        "calm": ("not checkable",),
+    },
+    "keywords behind a question that is not followed": {
+        "quiet": """
+            import flashinfer
+            def f(x):
+                kw = {}
+                if flashinfer.__version__.startswith("0.6.7"):
+                    kw["y"] = 1
+                flashinfer.core.run(x, **kw)
+        """,
+        "loud": """
+            import flashinfer
+            def f(x):
+                kw = {"y": 1}
+                if flashinfer.__version__.startswith("0.6.7"):
+                    kw["scale"] = 1
+                flashinfer.core.run(x, **kw)
+        """,
+        "calm": ("not checkable",),
+    },
+}
+TRAPS |= {
+    f"version gate {number}": {
+        "quiet": gated(test, before=before),
+        "loud": gated(turned, before=before),
+        "calm": GUARDED,
+    }
+    for number, (test, turned, before) in enumerate(GATES)
+}
+TRAPS |= {
+    f"a question that is not followed {number}": {
+        "quiet": gated(test),
+        "loud": gated("name"),
+        "calm": ("not checkable",),
+    }
+    for number, test in enumerate(QUESTIONS)
+}
+
+
+def test_trap(trap, verdicts):
+    assert verdicts(trap.quiet, trap.engine) == trap.calm
+    assert verdicts(trap.loud, trap.engine) == trap.alarm
