@@ -49,26 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how deep to ask (default: numerics with a GPU, else layout); every stage up to this one counts, "
         "and surface and kernel stand alone",
     )
-    parser.add_argument("--pre", action="store_true", help="also release candidates and other pre-releases")
+    options.add(parser, "--pre")
     parser.add_argument("--environment", metavar="NAME", help="recipe (default: full with a GPU, else lean)")
-    parser.add_argument("--python", metavar="X.Y", help="Python of the environments (default: this)")
-    parser.add_argument("--torch", default="", metavar="REQUIREMENT", help="such as torch==2.13.0")
-    parser.add_argument(
-        "--engine",
-        default="sglang-0.5.12",
-        metavar="NAME",
-        help="engine release whose calls are held against each release (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--timeout",
-        type=options.positive(float),
-        default=600,
-        metavar="S",
-        help="seconds for one cell (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--wheels", type=Path, metavar="DIR", help="install from this folder only, no network"
-    )
+    options.add(parser, "--python", "--torch", "--engine", "--timeout", "--wheels")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="run folders go there (default: .kernel-matrix/bisect/<date>)"
     )

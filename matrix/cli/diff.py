@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--symbol", metavar="S", help="only this function, class, enum or module")
     parser.add_argument("--all", action="store_true", help="also notes, long paths and incidental imports")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="print Markdown for a pull request")
+    options.add(form, "--markdown")
     options.add_json(form)
 
 

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--since", metavar="R", default="0.4.0", help="the oldest release (default: %(default)s)"
     )
-    parser.add_argument("--pre", action="store_true", help="also release candidates and other pre-releases")
+    options.add(parser, "--pre")
     parser.add_argument(
         "--with",
         action="append",
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a wheel file or folder of sources after the newest release; repeatable",
     )
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="print Markdown for a pull request")
+    options.add(form, "--markdown")
     options.add_json(form)
 
 

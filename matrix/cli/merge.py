@@ -21,9 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "runs", type=Path, nargs="+", metavar="DIR", help="a run folder, or one that holds only a plan"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write")
-    parser.add_argument(
-        "--expectations", type=Path, metavar="PATH", help="which verdicts are known (ci/expectations.toml)"
-    )
+    options.add(parser, "--expectations")
     options.add_declared(parser)
     options.add_json(parser)
 

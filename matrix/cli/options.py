@@ -29,6 +29,38 @@ def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
     return number
 
 
+ALIKE: dict[str, dict[str, Any]] = {
+    "--engine": {
+        "default": "sglang-0.5.12",
+        "metavar": "NAME",
+        "help": "engine release whose calls are held against each release (default: %(default)s)",
+    },
+    "--expectations": {
+        "type": Path,
+        "metavar": "PATH",
+        "help": "which verdicts are known (ci/expectations.toml)",
+    },
+    "--markdown": {"action": "store_true", "help": "print Markdown for a pull request"},
+    "--pre": {"action": "store_true", "help": "also release candidates and other pre-releases"},
+    "--python": {"metavar": "X.Y", "help": "Python of the environments (default: this)"},
+    "--timeout": {
+        "type": positive(float),
+        "default": 600,
+        "metavar": "S",
+        "help": "seconds for one cell (default: %(default)g)",
+    },
+    "--torch": {"default": "", "metavar": "REQUIREMENT", "help": "such as torch==2.13.0"},
+    "--wheels": {"type": Path, "metavar": "DIR", "help": "install from this folder only, no network"},
+}
+"""Options that mean the same wherever they stand."""
+
+
+def add(parser: argparse._ActionsContainer, *names: str) -> None:
+    """Options of `ALIKE`, in the order in which the help shows them."""
+    for name in names:
+        parser.add_argument(name, **ALIKE[name])
+
+
 def add_json(parser: argparse._ActionsContainer) -> None:
     """`--json`: one document on standard output, everything else on standard error."""
     parser.add_argument("--json", action="store_true", help="print one JSON document for machines")
@@ -79,19 +111,14 @@ def add_question(parser: argparse.ArgumentParser) -> None:
         metavar="X.Y",
         help="Python of the environments; repeatable (default: this)",
     )
-    parser.add_argument("--torch", default="", metavar="REQUIREMENT", help="such as torch==2.13.0")
+    add(parser, "--torch")
     parser.add_argument(
         "--strength",
         default="2",
         choices=("2", "3", "all"),
         help="cover every combination of 2 (default) or 3 axes, or of all",
     )
-    parser.add_argument(
-        "--engine",
-        default="sglang-0.5.12",
-        metavar="NAME",
-        help="engine release whose calls are held against each release (default: %(default)s)",
-    )
+    add(parser, "--engine")
 
 
 def add_declared(parser: argparse.ArgumentParser) -> None:

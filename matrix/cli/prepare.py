@@ -26,9 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_question(parser)
     parser.add_argument("--prefix", type=Path, required=True, metavar="DIR", help="the virtual environment")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run folder to lay out")
-    parser.add_argument(
-        "--wheels", type=Path, metavar="DIR", help="install from this folder only, no network"
-    )
+    options.add(parser, "--wheels")
     parser.add_argument("--expectations", type=Path, metavar="FILE", help="known verdicts")
     parser.add_argument(
         "--allow-empty",

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: window)",
     )
     parser.add_argument("--cells", default="", metavar="SELECTION", help="which cells (default: all)")
-    parser.add_argument("--python", metavar="X.Y", help="Python of the environments (default: this)")
+    options.add(parser, "--python")
     parser.add_argument("--torch", default="", metavar="REQUIREMENT", help="default: environment.toml's")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder")
     parser.add_argument(

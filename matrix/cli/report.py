@@ -26,9 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="an earlier run folder, or its report.json: say what changed",
     )
-    parser.add_argument(
-        "--expectations", type=Path, metavar="PATH", help="which verdicts are known (ci/expectations.toml)"
-    )
+    options.add(parser, "--expectations")
     options.add_declared(parser)
     options.add_json(parser)
 

@@ -46,16 +46,7 @@ def add_execution(parser: argparse.ArgumentParser, *, report: bool = True) -> No
         metavar="N",
         help="workers at a time (default: one a GPU or core)",
     )
-    parser.add_argument(
-        "--timeout",
-        type=options.positive(float),
-        default=600,
-        metavar="S",
-        help="seconds for one cell (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--wheels", type=Path, metavar="DIR", help="install from this folder only, no network"
-    )
+    options.add(parser, "--timeout", "--wheels")
     if report:
         parser.add_argument(
             "--expectations",
