@@ -45,9 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from matrix.cli.surface import library
     from matrix.engines import config, table, tabulate, upstream
-    from matrix.engines.release import end_processes, unheard
     from matrix.engines.shelf import Shelf
     from matrix.errors import Exit
+    from matrix.processes import end_processes, unheard
 
     surfaces = library()
     shelf = Shelf(surfaces, report=lambda line: print(f"reading {line}", file=sys.stderr))

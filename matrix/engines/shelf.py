@@ -11,16 +11,11 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
 
 from matrix.engines.config import Engine, for_package
-from matrix.engines.release import (
-    EngineRelease,
-    cores,
-    end_processes,
-    find_root,
-    fingerprint,
-    processes,
-    read_engine,
-)
+from matrix.engines.fingerprint import fingerprint
+from matrix.engines.layout import find_root
+from matrix.engines.release import EngineRelease, read_engine
 from matrix.errors import InputError, unknown
+from matrix.processes import cores, end_processes, processes
 from matrix.releases.wheel import open_file, open_path
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.version import InvalidVersion, Version
 
+from matrix.engines.fingerprint import fingerprint
 from matrix.engines.judge import Judge
 from matrix.engines.provider import Provider
-from matrix.engines.release import cores, fingerprint, processes, spread
 from matrix.engines.verdict import CallVerdict, Judgement
+from matrix.processes import cores, processes, spread
 from matrix.releases.store import Store
 from matrix.surface.library import Library
 from matrix.surface.version import READER
