@@ -89,6 +89,8 @@ class Published:
 class Index:
     """The files of projects, from every configured index and folder; the first to offer a file name wins.
 
+    For a project the indexes are asked once at most, whether they answer or not.
+
     Args:
         network: how to reach the indexes; its settings name them.
         store: where listings are kept, for an hour and for offline use.
@@ -101,6 +103,7 @@ class Index:
         self.network = network or Network()
         self.store = store or Store()
         self.refresh = refresh
+        self._told: dict[str, list[File] | NetworkError] = {}
 
     def files(self, project: str) -> list[File]:
         """Every wheel and sdist of a project, oldest version first.
@@ -110,6 +113,17 @@ class Index:
             InputError: no index or folder knows the project.
         """
         name = canonicalize_name(project)
+        if name not in self._told:
+            try:
+                self._told[name] = self._kept_or_asked(name)
+            except NetworkError as error:
+                self._told[name] = error
+        told = self._told[name]
+        if isinstance(told, NetworkError):
+            raise NetworkError(told.what, told.remedy) from told
+        return told
+
+    def _kept_or_asked(self, name: str) -> list[File]:
         settings = self.network.settings
         asked = sha256("\n".join([*settings.indexes, *settings.find_links]).encode()).hexdigest()[:16]
         key = f"{SCHEMA}/{asked}/{name}.json"

@@ -47,7 +47,8 @@ class Answer:
 class Network:
     """Reads URLs, `file:` ones included, as pip and uv are configured to; safe to share between threads.
 
-    `bytes_read` and `requests` count what has been read so far.
+    A host that cannot be connected to is tried a few times, and then not again. `bytes_read` and `requests` count
+    what has been read so far.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -55,6 +56,7 @@ class Network:
         self.bytes_read = 0
         self.requests = 0
         self._lock = threading.Lock()
+        self._down: dict[bytes, str] = {}
         self._clients: dict[bool, httpx.Client] = {}
         weakref.finalize(self, _close, self._clients)
 
@@ -94,8 +96,8 @@ class Network:
             headers["range"] = f"bytes={span[0]}" if span[0] < 0 else f"bytes={span[0]}-{span[1]}"
             headers["accept-encoding"] = "identity"
         client = self._client(urlsplit(url).netloc)
-        problem = ""
-        for attempt in range(TRIES):
+        problem = self._down.get(httpx.URL(url).netloc, "")
+        for attempt in range(0 if problem else TRIES):
             if attempt:
                 time.sleep(0.25 * 2**attempt)
                 LOG.info("%s: %s; trying again", _shown(url), problem)
@@ -103,6 +105,8 @@ class Network:
                 response = client.get(url, headers=headers)
             except httpx.HTTPError as error:
                 problem = f"{type(error).__name__}: {error}"
+                if attempt == TRIES - 1 and isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
+                    self._down[error.request.url.netloc] = problem
                 continue
             with self._lock:
                 self.requests += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,13 +95,14 @@ def select(terms: Iterable[str], window: Window, published: Callable[[], Sequenc
         terms: `window`, `latest`, `all`, versions and specifiers. A comma separates terms, except inside a
             specifier such as `>=0.6.8,<0.7`.
         window: gives the reasons, and the releases of the term `window`.
-        published: asks the package index for every version; called only where a term needs it.
+        published: asks the package index for every version; called once, and only where a term needs it.
 
     Raises:
         InputError: a term that names no release; names the nearest ones.
     """
     reasons = {release.version: release.reason for release in window.releases}
     chosen: dict[str, str] = {}
+    published = cache(published)
     for term in _split(terms):
         for version in _versions(term, reasons, published):
             chosen[version] = reasons.get(version, f"asked for by '{term}'")

@@ -1,6 +1,7 @@
 """`kernel-matrix kernels` with what comes with the package, without any index."""
 
 import json
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -144,6 +145,18 @@ def test_what_could_not_be_asked_or_read_ends_with_three(capsys):
     assert known["bf16_moe"]["relu2"] == 36
     assert unknown["problem"]["verdict"] == "NOT_RUN"
     assert [row["release"] for row in told["difference"]] == ["0.6.8.post1"]
+
+
+def test_an_index_that_nobody_answers_for_is_tried_once(kernel_matrix, offline):
+    """Each try waits between its four attempts; both projects, both releases and the history share one."""
+    told = [
+        (time.monotonic(), kernel_matrix("kernels", *arguments, env=offline), time.monotonic())
+        for arguments in (("0.6.8.post1",), ("0.6.8", "0.6.8.post1", "--against", "0.6.7.post1", "--history"))
+    ]
+    (alone, one), (whole, several) = ((end - start, done) for start, done, end in told)
+    assert one.code == several.code == Exit.AS_EXPECTED, several
+    assert several.out.count("the index could not be read") == 1
+    assert whole < alone + 2, "the index was tried anew"
 
 
 def test_a_failed_selection_hides_no_answers(capsys, monkeypatch, tmp_path):

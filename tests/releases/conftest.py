@@ -51,6 +51,12 @@ class _Handler(BaseHTTPRequestHandler):
         if index.login and self.headers.get("authorization") != index.login:
             self._send(401, b"")
             return
+        if index.leads_to:
+            self.send_response(302)
+            self.send_header("location", index.leads_to)
+            self.send_header("content-length", "0")
+            self.end_headers()
+            return
         if index.failures:
             index.failures -= 1
             self._send(503, b"")
@@ -85,12 +91,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class LocalIndex:
-    """Serves a folder's wheels; `ranges`, `html`, `cuts`, `failures`, `login` and `spoil` change how."""
+    """Serves a folder's wheels; `ranges`, `html`, `cuts`, `failures`, `login`, `leads_to` and `spoil` change how."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
         self.requests = []
         self.ranges, self.html, self.cuts, self.failures, self.login = True, False, 0, 0, None
+        self.leads_to = ""
         self.spoil = lambda data: data
         self.yanked = set()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)

@@ -125,6 +125,37 @@ def test_server_that_recovers_is_asked_again(local_index, network, store):
     assert len(listed(Index(network, store))) == 1
 
 
+def test_a_project_is_asked_for_once_whether_it_is_told_or_not(local_index, network, store):
+    local_index.failures = 99
+    index = Index(network, store)
+    for _ in range(3):
+        with pytest.raises(NetworkError, match="answered 503"):
+            index.files("some-kernels")
+    assert len(local_index.requests) == 4
+    local_index.failures = 0
+    index = Index(network, store, refresh=True)
+    assert listed(index) == listed(index)
+    assert len(local_index.requests) == 5
+
+
+def test_a_host_that_cannot_be_reached_is_not_tried_for_the_next_project(monkeypatch, store):
+    waited = []
+    monkeypatch.setattr("matrix.releases.net.time.sleep", waited.append)
+    index = Index(Network(Settings(indexes=("http://127.0.0.1:9/simple",))), store)
+    for project in ("some-kernels", "other-kernels"):
+        with pytest.raises(NetworkError, match=rf"{project}/: ConnectError: .*refused"):
+            index.files(project)
+    assert len(waited) == 3
+
+
+def test_a_host_that_answers_is_not_held_to_be_away_for_another_that_it_leads_to(local_index, network):
+    local_index.leads_to = "http://127.0.0.1:9/"
+    with pytest.raises(NetworkError, match="ConnectError"):
+        network.get(f"{local_index.url}/some-kernels/")
+    local_index.leads_to = ""
+    assert network.get(f"{local_index.url}/some-kernels/").status == 200
+
+
 def test_login_from_the_index_url_and_from_netrc(local_index, store, tmp_path):
     local_index.login = "Basic " + base64.b64encode(b"me:pw").decode()
     host = local_index.url.split("/")[2]

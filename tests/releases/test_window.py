@@ -70,6 +70,21 @@ def test_terms_that_the_window_holds_ask_no_index():
     assert chosen("window,0.6.14", published=no_network) == chosen("window", published=no_network)
 
 
+def test_the_index_is_asked_once_for_several_terms():
+    asked = []
+
+    def ask():
+        asked.append(1)
+        return PUBLISHED
+
+    assert chosen("latest", "0.6.8", ">=0.6.8,<0.6.9", published=ask) == [
+        "0.6.8",
+        "0.6.8.post1",
+        "0.7.2.post1",
+    ]
+    assert asked == [1]
+
+
 def test_reasons_come_from_the_window_or_name_the_term():
     told = {r.version: r.reason for r in window.select(["0.6.14", "0.6.8"], BUILT_IN, lambda: PUBLISHED)}
     assert told["0.6.14"].startswith("SGLang 0.5.16 pins it")
