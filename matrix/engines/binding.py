@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from matrix.engines.provider import Parameter
+    from matrix.engines.found import Parameter
 
 _BY_POSITION = {"POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD"}
 _BY_NAME = {"POSITIONAL_OR_KEYWORD", "KEYWORD_ONLY"}

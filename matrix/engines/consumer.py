@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from matrix.engines.config import Engine
-    from matrix.engines.provider import Found
+    from matrix.engines.found import Found
     from matrix.engines.release import EngineRelease
     from matrix.engines.uses import Use
     from matrix.surface.library import Library

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matrix.engines.config import Engine
-    from matrix.engines.provider import Found, Parameter, Provider
+    from matrix.engines.found import Found, Parameter
+    from matrix.engines.provider import Provider
     from matrix.engines.uses import Use
 
 
