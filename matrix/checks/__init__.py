@@ -12,7 +12,7 @@ from matrix.kernels.moe.probe import failure_of
 from matrix.verdicts import Result, Stage, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from matrix.cells.cell import Cell
     from matrix.checks.bench import Bench
@@ -28,8 +28,8 @@ CHECKS = {
 }
 
 
-def results(cell: Cell, bench: Bench) -> Iterator[Result]:
-    """One result a stage, cheapest first, each given out as soon as it is there.
+def results(cell: Cell, bench: Bench, begin: Callable[[str], None] | None = None) -> Iterator[Result]:
+    """One result a stage, cheapest first, each given out as soon as it is there; `begin` is told of each before.
 
     The cell's verdict is the first that is not PASS. The stages after it still run where they can, for they
     tell what the dispatcher makes of the failure: the fallback, and whether that answers rightly.
@@ -37,6 +37,8 @@ def results(cell: Cell, bench: Bench) -> Iterator[Result]:
     for stage, check in CHECKS.items():
         if stage.value not in bench.stages:
             continue
+        if begin:
+            begin(stage.value)
         started = time.perf_counter()
         try:
             answer = check(cell, bench)

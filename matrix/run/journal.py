@@ -15,7 +15,7 @@ from matrix.errors import InputError
 from matrix.verdicts import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -41,6 +41,10 @@ class Journal:
     def start(self, cell: str) -> None:
         """A worker begins with a cell: whoever dies now died in it."""
         self.write("start", cell=cell)
+
+    def begin(self, cell: str, stage: str) -> None:
+        """A stage of a cell begins; it may have nothing to say of this cell."""
+        self.write("stage", cell=cell, stage=stage)
 
     def finish(self, cell: str) -> None:
         """Every stage of a cell has its verdict: only then is it done, and `resume` leaves it alone."""
@@ -85,6 +89,7 @@ class Record:
         environments: a line for each environment that was built or failed to be.
         workers: a line for each worker that closed by itself.
         starts: cell ids in the order in which they began.
+        stages: the stage that each cell was in last.
         ends: results in the order in which they came.
         finished: cells of which every stage has its verdict.
         torn: lines that were dropped since they were not whole.
@@ -94,6 +99,7 @@ class Record:
     environments: list[dict[str, Any]] = field(default_factory=list)
     workers: list[dict[str, Any]] = field(default_factory=list)
     starts: list[str] = field(default_factory=list)
+    stages: dict[str, str] = field(default_factory=dict)
     ends: list[Result] = field(default_factory=list)
     finished: frozenset[str] = frozenset()
     torn: int = 0
@@ -118,6 +124,7 @@ def read(path: Path) -> Record:
         environments=[line for line in whole if line["kind"] == "environment"],
         workers=[line for line in whole if line["kind"] == "worker"],
         starts=[line["cell"] for line in whole if line["kind"] == "start"],
+        stages={line["cell"]: line["stage"] for line in whole if line["kind"] == "stage"},
         ends=[Result.from_json(line) for line in whole if line["kind"] == "end"],
         finished=frozenset(line["cell"] for line in whole if line["kind"] == "finish"),
         torn=len(lines) - len(whole),
@@ -137,11 +144,6 @@ def parse(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) and "kind" in value else None
-
-
-def stage_after(told: Sequence[str], order: Sequence[str]) -> str:
-    """The stage that a cell was in when its process died: the one after the last that has its verdict."""
-    return order[min(order.index(told[-1]) + 1, len(order) - 1)] if told else order[0]
 
 
 @dataclass

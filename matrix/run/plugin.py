@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from matrix.cells.cell import Cell
 from matrix.checks import results
 from matrix.checks.bench import Bench
 from matrix.environments.fingerprint import gpus
-from matrix.run.journal import Journal, read, stage_after
+from matrix.run.journal import Journal, read
 from matrix.run.worker import POISONED
 from matrix.verdicts import Result, Verdict
 
@@ -97,7 +98,7 @@ def answers(cell: Cell, bench: Bench) -> list[Result]:
         journal.start(cell.id)
     told = []
     warnings.simplefilter("default")  # pytest takes it back after the test
-    for result in results(cell, bench):
+    for result in results(cell, bench, partial(journal.begin, cell.id) if journal else None):
         told.append(result)
         if journal:
             journal.end(result)
@@ -121,10 +122,10 @@ def pytest_handlecrashitem(crashitem: str) -> None:
     if cell in found.finished:
         return
     plan = _plan()
-    told = [result.stage for result in found.ends if result.cell == cell]
+    first = plan["environments"][0].get("stages", plan["stages"])[0]
     result = Result(
         cell=cell,
-        stage=stage_after(told, plan["environments"][0].get("stages", plan["stages"])),
+        stage=found.stages.get(cell, first),
         verdict=Verdict.CRASH,
         reason="the process died",
         remedy="Run this one test without -n to see its output.",

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from matrix.environments.build import Built, Environment, build
@@ -58,7 +58,7 @@ class Worker:
     slot: int
     deadline: float
     cell: str | None = None
-    stages: list[str] = field(default_factory=list)
+    stage: str = ""
     answered: int = 0
 
 
@@ -198,9 +198,9 @@ class Supervisor:
                 continue
             worker.deadline = time.monotonic() + self.options.timeout
             if kind == "start":
-                worker.cell, worker.stages = line["cell"], []
-            elif kind == "end":
-                worker.stages.append(line["stage"])
+                worker.cell, worker.stage = line["cell"], ""
+            elif kind == "stage":
+                worker.stage = line["stage"]
             elif kind == "finish":
                 worker.cell = None
                 worker.answered += 1
@@ -247,7 +247,7 @@ class Supervisor:
         for cell in cells:
             remedy = f"See logs/{log.name}."
             self._settle(
-                cell, self._next(worker), verdict, reason=reason, remedy=remedy, evidence={"log": tail}
+                cell, self._stage(worker), verdict, reason=reason, remedy=remedy, evidence={"log": tail}
             )
 
     def _settle(
@@ -280,11 +280,10 @@ class Supervisor:
             _kill(worker.process)
         self._listen()
 
-    def _next(self, worker: Worker) -> Stage:
-        """The stage that a cell was in: the one after the last that has its verdict."""
-        if worker.built.environment.recipe.engine:
-            return Stage.REPLAY
-        return Stage(journal_module.stage_after(worker.stages, self.plan.document["stages"]))
+    def _stage(self, worker: Worker) -> Stage:
+        """The stage that a worker was in, or the first where it did not come to any."""
+        first = Stage.REPLAY if worker.built.environment.recipe.engine else self.plan.document["stages"][0]
+        return Stage(worker.stage or first)
 
 
 def _tail(log: Path) -> list[str]:

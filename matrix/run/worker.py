@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 POISONED = 86
@@ -45,7 +46,7 @@ def main(plan_path: str, journal_path: str, environment_id: str, *done: str) -> 
             continue
         cell = Cell.from_json(data)
         journal.start(cell.id)
-        for result in results(cell, bench):
+        for result in results(cell, bench, partial(journal.begin, cell.id)):
             journal.end(result)
             if result.verdict is Verdict.GPU_POISONED:
                 journal.finish(cell.id)

@@ -18,6 +18,13 @@ def test_a_stage_that_has_nothing_to_say_says_nothing(bench, named):
     assert told(named(TORCH), bench) == [("select", "PASS"), ("numerics", "PASS")]
 
 
+def test_each_stage_is_announced_before_it_is_asked_also_one_that_has_nothing_to_say(bench, named):
+    begun = []
+    answered = [(result.stage, len(begun)) for result in checks.results(named(TORCH), bench, begun.append)]
+    assert begun == ["import", "bind", "select", "kernel", "layout", "numerics"]
+    assert answered == [("select", 3), ("numerics", 6)]
+
+
 def test_stages_come_in_the_order_of_their_cost(bench):
     order = [stage for stage in Stage if stage in checks.CHECKS]
     assert list(checks.CHECKS) == order

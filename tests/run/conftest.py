@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Run:
     """One run folder of a planted release."""
 
-    def __init__(self, planted, folder: Path, monkeypatch, selection: str) -> None:
+    def __init__(self, planted, folder: Path, monkeypatch, *question) -> None:
         self.planted = planted
-        self.plan = planted.plan(selection)
+        self.plan = planted.plan(*question)
         self.folder = folder
         self.monkeypatch = monkeypatch
         session.create(self.plan, folder)
@@ -69,7 +69,7 @@ def passed():
 def start(planted, tmp_path, monkeypatch):
     """Lay out a run folder of the planted release."""
 
-    def make(selection="backend=trtllm_bf16 and (activation=silu or activation=relu2)"):
-        return Run(planted, tmp_path / "run", monkeypatch, selection)
+    def make(selection="backend=trtllm_bf16 and (activation=silu or activation=relu2)", *stages):
+        return Run(planted, tmp_path / "run", monkeypatch, selection, *([stages] if stages else []))
 
     return make

@@ -31,6 +31,8 @@ def test_what_is_written_is_read_back(path):
     written = Journal(path=path)
     written.write("environment", id="0.6.14/lean", reused=True)
     written.start("a")
+    written.begin("a", "import")
+    written.begin("a", "bind")
     written.end(result())
     written.finish("a")
     written.start("b")
@@ -40,6 +42,7 @@ def test_what_is_written_is_read_back(path):
     assert record.environments[0]["id"] == "0.6.14/lean"
     assert record.workers[0]["seconds"] == 1.0
     assert record.starts == ["a", "b"]
+    assert record.stages == {"a": "bind"}
     assert record.ends == [result()]
     assert record.finished == {"a"}
     assert record.torn == 0
@@ -128,13 +131,6 @@ def test_a_follower_sees_each_line_once_and_only_whole(path):
         handle.write('"cell": "b"}\n')
     assert [line["cell"] for line in tail.new()] == ["b"]
     assert list(tail.new()) == []
-
-
-def test_the_stage_after_the_last_that_answered():
-    order = ["import", "bind", "select"]
-    assert journal.stage_after([], order) == "import"
-    assert journal.stage_after(["import"], order) == "bind"
-    assert journal.stage_after(["import", "select"], order) == "select"
 
 
 def test_a_line_is_one_line_whatever_is_in_it(path):

@@ -72,6 +72,22 @@ def test_the_culprit_of_a_lost_worker_gets_its_verdict_once(run, passed):
     assert Counter(record.starts) == Counter(run.cells)
 
 
+def test_a_lost_worker_is_told_of_the_stage_it_was_in(run):
+    """Also where that comes after stages without a result, as those of the torch backend are."""
+    from matrix.run.journal import Journal
+    from matrix.run.plugin import pytest_handlecrashitem
+
+    lost, at_once = run.cells[:2]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERNEL_MATRIX_RUN", str(run.folder))
+        written = Journal(path=run.folder / "journal.jsonl")
+        for stage in ("import", "bind", "select", "kernel", "layout"):
+            written.begin(lost, stage)
+        for cell in (lost, at_once):
+            pytest_handlecrashitem(crashitem=f"tests/gpu/test_cells.py::test_cell[{cell}]")
+    assert run.verdicts() == {lost: [("layout", "CRASH")], at_once: [("import", "CRASH")]}
+
+
 def test_workers_share_the_gpus_that_are_visible(run, tmp_path):
     """The driver is a program that answers as `nvidia-smi` does with three GPUs, two of them left visible."""
     program = tmp_path / "nvidia-smi"

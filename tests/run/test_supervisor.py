@@ -13,6 +13,8 @@ from matrix.environments.fingerprint import Gpu
 from matrix.errors import InputError
 from matrix.run import journal
 
+TORCH = "backend=torch and (activation=silu or activation=relu2)"
+
 
 def test_every_cell_of_a_healthy_release_passes(start, passed):
     run = start()
@@ -56,6 +58,18 @@ def test_a_hang_is_killed_from_outside(start, passed):
     (timeout,) = [end for end in record.ends if end.verdict.value == "TIMEOUT"]
     assert timeout.reason == "no answer within 4 s; killed"
     assert timeout.remedy == "See logs/9.9.9-inherit.log."
+
+
+@pytest.mark.parametrize(("fault", "verdict"), [("kill SIGKILL", "CRASH"), ("hang", "TIMEOUT")])
+def test_a_death_in_a_stage_after_some_that_have_nothing_to_say_is_told_of_that_stage(start, fault, verdict):
+    """The torch backend needs no import, binds to nothing, and has no kernel by name."""
+    run = start(TORCH, "import", "bind", "select", "kernel", "layout")
+    culprit = run.cells[1]
+    record = run.go({"import": "strike_at layout", culprit: fault}, timeout=4)
+    told = run.verdicts()
+    assert told.pop(culprit) == [("select", "PASS"), ("layout", verdict)]
+    assert told == {cell: [("select", "PASS")] for cell in run.cells if cell != culprit}
+    assert record.finished == set(run.cells)
 
 
 def test_megabytes_of_output_block_nothing_and_stay_out_of_the_journal(start, passed):

@@ -67,6 +67,20 @@ def fail(kind: str) -> None:
     raise {"SystemExit": SystemExit, "RuntimeError": RuntimeError, "Panic": Panic}[kind]("planted")
 
 
+def strike_at(stage: str) -> None:
+    """Have the faults of cells strike at this stage, for cells that never get to the trap of `bind`."""
+    from matrix import checks
+    from matrix.verdicts import Stage
+
+    original = checks.CHECKS[Stage(stage)]
+
+    def check(cell, bench):
+        at(cell.id)
+        return original(cell, bench)
+
+    checks.CHECKS[Stage(stage)] = check
+
+
 def warn(_: str) -> None:
     warnings.warn("planted", RuntimeWarning, stacklevel=1)
 
@@ -77,7 +91,7 @@ class Panic(BaseException):
 
 FAULTS = {
     function.__name__: function
-    for function in (segfault, kill, leave, leave_between, record, hang, babble, fail, warn)
+    for function in (segfault, kill, leave, leave_between, record, hang, babble, fail, strike_at, warn)
 }
 
 
