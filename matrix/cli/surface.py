@@ -119,7 +119,7 @@ def check_symbol(symbol: str, surfaces: Sequence[Surface]) -> None:
 
 def _packages(surface: Surface) -> set[str]:
     """The importable names at a release's top, those aside that many projects have beside their package."""
-    from matrix.surface.library import NOT_PACKAGES
+    from matrix.surface.files import NOT_PACKAGES
 
     return {module for module in surface.modules if "." not in module} - NOT_PACKAGES
 

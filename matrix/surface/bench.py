@@ -26,7 +26,8 @@ from matrix.releases.index import Index
 from matrix.releases.net import Network
 from matrix.releases.settings import read_settings
 from matrix.releases.store import Store
-from matrix.surface.library import PROJECT, Library, python_files
+from matrix.surface.files import python_files
+from matrix.surface.library import PROJECT, Library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

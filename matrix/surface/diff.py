@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from matrix.errors import InputError, unknown
+from matrix.surface import collecting
 from matrix.surface.calls import DIFFERS, RAISES, SWALLOWED, effect, land, only_appends, risky_calls
 from matrix.surface.classes import NO_WITNESS, BreakClass, Severity, break_classes
 from matrix.surface.facts import differences
@@ -16,7 +15,7 @@ from matrix.surface.proofs import BY_CALL, prove
 from matrix.surface.witness import prove_call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from matrix.surface.calls import Call, Landing
     from matrix.surface.model import Surface
@@ -83,22 +82,10 @@ def diff(
     """
     wanted = _Wanted(symbol, old, new) if symbol else None
     kinds = break_classes() if classes is None else classes
-    with _no_collecting():
+    with collecting.paused():
         found = _all(old, new, wanted, kinds)
     found.sort(key=lambda one: (one.kind.severity.rank, one.symbol, one.kind.id, one.name))
     return found
-
-
-@contextmanager
-def _no_collecting() -> Iterator[None]:
-    """Entries and findings are many and free of cycles: looking for them takes a quarter of the time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _all(old: Surface, new: Surface, wanted: _Wanted | None, kinds: Sequence[BreakClass]) -> list[Finding]:

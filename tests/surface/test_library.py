@@ -102,7 +102,7 @@ def test_flipped_byte_of_a_known_wheel_is_refused(tmp_path, offline_library, whe
 def test_wheel_replaced_in_a_folder_of_wheels_is_read_anew(tmp_path, wheel_in):
     wheel_in(tmp_path, "1.0", SOURCE)
     assert parameters(shop(tmp_path, str(tmp_path)).get("1.0")) == ["a", "b"]
-    assert shop(tmp_path)._kept("some-kernels", "1.0")
+    assert shop(tmp_path).is_kept("1.0")
     wheel_in(tmp_path, "1.0", EDITED)
     assert parameters(shop(tmp_path, str(tmp_path)).get("1.0")) == ["a", "c"]
 
@@ -150,7 +150,7 @@ def test_corrupted_surface_is_read_again(tmp_path, wheel_in):
     for bad in (b"", b"\xff\xfe\xff", b"[1", b"7"):
         note.write_bytes(bad)
         assert shop(tmp_path, str(tmp_path)).get("1.0").to_json() == whole
-    assert shop(tmp_path)._kept("some-kernels", "1.0")
+    assert shop(tmp_path).is_kept("1.0")
 
 
 def test_release_of_another_project_is_named_so(tmp_path, wheel_in):
@@ -158,7 +158,8 @@ def test_release_of_another_project_is_named_so(tmp_path, wheel_in):
     library = shop(tmp_path, str(tmp_path))
     assert library.get("Some_Kernels==1.0").release == library.get("1.0").release == "1.0"
     library.project = "other"
-    library.store.path("surfaces", library._key("some-kernels", "1.0")).unlink()
+    (kept,) = (tmp_path / "cache" / "surfaces").rglob("*.jsonl")
+    kept.unlink()
     assert library.get("Some_Kernels==1.0").release == "some-kernels==1.0"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from matrix.surface.assemble import assemble
 from matrix.surface.diff import diff
-from matrix.surface.library import python_files
+from matrix.surface.files import python_files
 from matrix.surface.namespace import Module
 from matrix.surface.parse import parse
 

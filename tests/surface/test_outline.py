@@ -91,7 +91,7 @@ def test_misleading_indentation_is_read_whole(source, monkeypatch):
 @pytest.mark.wheels
 def test_a_real_release(library, monkeypatch):
     from matrix.releases.wheel import open_file
-    from matrix.surface.library import python_files
+    from matrix.surface.files import python_files
 
     tree = open_file(library.index.release(library.project, "0.6.8.post1").best, library.index.network)
     contents = tree.read(python_files(tree.members()))
