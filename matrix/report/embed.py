@@ -60,7 +60,7 @@ def embed(report: Report, findings: Sequence[Finding]) -> dict[str, Any]:
     tables = [Table() for _ in COLUMNS]
     notes, results = Table(), Results()
     notes("")
-    numbers = {key(each.verdict, each.stage, masked(each.reason)): at for at, each in enumerate(findings)}
+    numbers = {key(each.verdict, each.stage, each.mask): at for at, each in enumerate(findings)}
     masks: dict[str, str] = {}
 
     def row(cell: Cell) -> list[Any]:

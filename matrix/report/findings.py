@@ -28,14 +28,22 @@ def masked(reason: str) -> str:
     return _NUMBER.sub("…", reason)
 
 
-def spread(reasons: Sequence[str]) -> str:
-    """One reason for several that are alike but for their numbers: those that differ become `least … most`."""
+def spread(reasons: Sequence[str], releases: Sequence[str] = (), named: str = "") -> str:
+    """One reason for several that are alike but for their numbers: those that differ become `least … most`.
+
+    Args:
+        reasons: one or more.
+        releases: the release that each is about.
+        named: stands where each names its own release.
+    """
     columns = zip(*(_NUMBER.findall(reason) for reason in reasons), strict=True)
-    told = (column[0] if len(set(column)) == 1 else _from_to(column) for column in columns)
+    told = (named if column == tuple(releases) else _from_to(column) for column in columns)
     return _NUMBER.sub(lambda _: next(told), reasons[0])
 
 
 def _from_to(numbers: Sequence[str]) -> str:
+    if len(set(numbers)) == 1:
+        return numbers[0]
     try:
         least, most = min(numbers, key=float), max(numbers, key=float)
     except ValueError:  # versions and addresses have no order here
@@ -51,7 +59,7 @@ def key(verdict: str, stage: str, mask: str) -> tuple[str, str, str]:
 @dataclass
 class _Group:
     cells: list[Cell] = field(default_factory=list)
-    reasons: dict[str, None] = field(default_factory=dict)
+    reasons: dict[tuple[str, str], None] = field(default_factory=dict)
 
 
 class Universe:
@@ -92,7 +100,7 @@ class Grouping:
             if group is None:
                 group = groups[alike] = _Group()
             group.cells.append(cell)
-            group.reasons[cell.reason] = None
+            group.reasons[cell.reason, cell.release] = None
         found = (self._finding(alike, group) for alike, group in groups.items())
         return tuple(sorted(found, key=_order))
 
@@ -106,6 +114,8 @@ class Grouping:
         cells = group.cells
         first = cells[0]
         releases = {cell.release for cell in cells}
+        named = ranges.text(releases, self._tested)
+        reasons, of = zip(*group.reasons, strict=True)
         evidence = _evidence(first)
         frames = Counter(str(told["frame"]) for told in map(_evidence, cells) if told.get("frame"))
         if len(frames) > 1:
@@ -113,11 +123,12 @@ class Grouping:
         return Finding(
             verdict=alike[0],
             stage=alike[1],
-            reason=first.reason,
+            reason=spread(reasons, of, named),
+            mask=alike[2],
             remedy=first.remedy,
             remedies=len({cell.remedy for cell in cells}),
             cells=len(cells),
-            releases=ranges.text(releases, self._tested),
+            releases=named,
             versions=tuple(release for release in self._tested if release in releases),
             environments=tuple(sorted({cell.environment for cell in cells})),
             axes=self._universe.narrowed(cells),

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from matrix.report import replayed, words
 from matrix.report.document import dumps
 from matrix.report.embed import embed
-from matrix.report.findings import key, masked
+from matrix.report.findings import key
 from matrix.report.model import Standing
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def sign(verdict: str) -> str:
 
 
 def _key(finding: Finding) -> tuple[str, str, str]:
-    return key(finding.verdict, finding.stage, masked(finding.reason))
+    return key(finding.verdict, finding.stage, finding.mask)
 
 
 def _pin(text: str) -> str:

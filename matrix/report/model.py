@@ -90,6 +90,8 @@ class Finding:
     """Cells that answered alike: the same verdict at the same stage for the same reason.
 
     Attributes:
+        reason: true of all the cells; numbers and releases in which they differ are ranges.
+        mask: their reason without its numbers.
         remedy: the first cell's; `remedies` says how many different ones there are.
         releases: ranges of tested releases, as text.
         versions: the same releases one by one, oldest first.
@@ -101,6 +103,7 @@ class Finding:
     verdict: str
     stage: str
     reason: str
+    mask: str
     remedy: str
     remedies: int
     cells: int

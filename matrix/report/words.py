@@ -212,7 +212,7 @@ def remedy(finding: Finding) -> str:
     """What to do about a finding; kernels that were not run, each with a command of its own, get one for all."""
     if finding.verdict == "NOT_RUN" and finding.stage == Stage.NUMERICS.value and finding.remedies > 1:
         return f"Run them on a machine that can: {command(finding)}"
-    return finding.remedy
+    return finding.remedy + f" (the first of {finding.remedies})" * (finding.remedies > 1)
 
 
 def more(reasons: int) -> str:

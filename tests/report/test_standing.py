@@ -120,4 +120,4 @@ def test_reasons_that_differ_in_numbers_are_one_finding(run_folder, records):
     report = build(reading.read(run_folder.write()))
     (finding,) = (each for each in report.findings if each.verdict == "FAIL_NUMERIC")
     assert finding.cells == 2
-    assert finding.reason == "relative error 0.30 at 0xdead0 in 0.6.14"
+    assert finding.reason == "relative error 0.30 … 0.31 at … in 0.6.14, 0.7.2.post1"
