@@ -140,7 +140,8 @@ class Judge:
         if guard:
             return Judgement(verdict=CallVerdict.GUARDED, reason=what, guard=guard, **common)
         settled = self._settled(use)
-        doubt = (use.doubt if not settled else "") or (self._unclear(use) if use.scope else "")
+        doubt = (use.doubt if not settled else "") or self._undecided(use)
+        doubt = doubt or (self._unclear(use) if use.scope else "")
         if doubt:
             return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{what}, but {doubt}", **common)
         at_import = by_import or (use.form == "attribute" and use.level == "module")
@@ -165,6 +166,11 @@ class Judge:
             return f"not reached, as this does not hold there: {why}"
         rescue = next((guard for guard in use.guards if guard.rescues(error)), None)
         return _caught(rescue) if rescue else ""
+
+    def _undecided(self, use: Use) -> str:
+        """What the line hangs on, where the release does not tell whether that holds."""
+        hanging = next((term for term in terms(use.condition) if decide(term, self.holds) is None), None)
+        return f"whether it is reached hangs on `{describe(hanging)}`, not known of it" if hanging else ""
 
     def _probed(self, use: Use, parameter: str = "", *, optional: bool = False) -> str:
         """A function of the engine that asks for just this before the line is reached, and gets a no.
@@ -255,7 +261,17 @@ class Judge:
         """A shift, or that it is guarded: no exception handler ends it, only a test before it does."""
         guard = self._guard(use, "TypeError")
         if not guard.startswith("not reached"):
-            return shifted
+            doubt = self._undecided(use)
+            return (
+                shifted
+                if not doubt
+                else replace(
+                    shifted,
+                    verdict=CallVerdict.NOT_CHECKABLE,
+                    reason=f"{shifted.reason}, but {doubt}",
+                    alarming=False,
+                )
+            )
         return replace(shifted, verdict=CallVerdict.GUARDED, guard=guard, alarming=False)
 
     def _misfit(self, use: Use, found: Found, misfits: list[Misfit]) -> Judgement:
@@ -273,7 +289,7 @@ class Judge:
         if guard:
             return Judgement(verdict=CallVerdict.GUARDED, reason=reason, guard=guard, **common)
         settled = branch == TRUE and self._settled(use)
-        doubt = (use.doubt if not settled else "") or self._unclear(use, first.name)
+        doubt = (use.doubt if not settled else "") or self._undecided(use) or self._unclear(use, first.name)
         reason += _HERE if settled else ""
         if doubt:
             return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{reason}; but {doubt}", **common)
@@ -298,7 +314,7 @@ def _binds(
 def _holds(atom: Condition, provider: Provider) -> bool | None:
     word, *rest = atom
     if word == "version":
-        return _compare(provider.release, *rest)
+        return _compare(provider.version, *rest)
     if word not in {"has", "accepts"}:
         return None
     found = provider.find(rest[0])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from matrix.engines.classes import Classes
 from matrix.engines.found import Found, Parameter
 from matrix.engines.functions import Functions
 from matrix.engines.source import Sources
+from matrix.engines.upstream import version_of
 
 if TYPE_CHECKING:
     from matrix.engines.config import Decorator
@@ -36,6 +38,11 @@ class Provider:
         self.functions = Functions(self.surface, self.sources, decorators)
         self.classes = Classes(self.surface, self.sources, self.functions)
         self._known: dict[str, Found | None] = {}
+
+    @cached_property
+    def version(self) -> str:
+        """Its version, which a wheel or checkout tells itself; empty where it does not."""
+        return version_of(self.sources.release) if self.sources.is_path else self.release
 
     def find(self, path: str) -> Found | None:
         """What a dotted path, with `()` after what is called on the way, stands for."""

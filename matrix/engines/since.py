@@ -8,7 +8,6 @@ from packaging.version import InvalidVersion, Version
 
 from matrix.engines.judge import Judge
 from matrix.engines.provider import Provider
-from matrix.engines.upstream import version_of
 from matrix.engines.verdict import CallVerdict, Judgement
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class Since:
         self.against, self.reference = provider.release, reference
         self.judges: dict[str, Judge] = {}
         self.inexact = 0
-        self.version = _version(against)
+        self.version = _version(provider)
         by_index = reference is not None or not _is_tree(against)
         self.published = library.published() if by_index else []
         if history:
@@ -106,9 +105,9 @@ def _is_tree(name: str) -> bool:
     return False
 
 
-def _version(against: str) -> Version:
+def _version(provider: Provider) -> Version:
     """Where a release or tree stands among the published ones; a tree that does not say is the newest."""
     try:
-        return Version(version_of(against) if _is_tree(against) else against)
+        return Version(provider.version)
     except InvalidVersion:
         return Version("999999")
