@@ -48,7 +48,7 @@ class Screening:
         self.provider = engine.provider.encode()
         mirrors = "|".join(engine.mirrors).encode()
         self.strong = re.compile(
-            rb"\b(?:from|import)[ \t]+%(name)s\b|[\"']%(name)s(?:\.|[-_]python)|\(\s*[\"']%(name)s[\"']"
+            rb"\b(?:from|import)[ \t]+(?:[\w. \t]+,)*[ \t]*%(name)s\b|[\"']%(name)s(?:[\"'.]|[-_]python)"
             % {b"name": re.escape(self.provider)}
         )
         self.copies = re.compile(rb"^[ \t]*class (?:%s)\b" % mirrors, re.MULTILINE)

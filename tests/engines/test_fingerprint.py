@@ -7,31 +7,26 @@ import matrix.engines
 from matrix.engines import fingerprint
 
 HERE = Path(matrix.engines.__file__).parent
-KEYS = {"fingerprint"}  # names what is kept, and says nothing about it
+KEYS = {HERE / "fingerprint.py"}  # names what is kept, and says nothing about it
 
 
 def imported(path):
-    """The modules of `matrix.engines` that a file imports where it runs."""
-    nodes = list(ast.parse(path.read_text(encoding="utf-8")).body)
-    return {
-        node.module.removeprefix("matrix.engines.")
-        for node in nodes
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("matrix.engines.")
-    }
+    """The files of `matrix.engines` that a file imports as it is imported itself."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        module = f"{getattr(node, 'module', '')}."
+        if isinstance(node, ast.ImportFrom) and module.startswith("matrix.engines."):
+            place = HERE.joinpath(*module.split(".")[2:-1])
+            named = [place / f"{alias.name}.py" for alias in node.names]
+            yield from [one for one in named if one.exists()] or [place.with_suffix(".py")]
 
 
 def reached(start):
-    """The files behind a module, that of the module too."""
-    found, wanted = set(), {start}
+    """The files behind one of them, that one too."""
+    found, wanted = set(), {HERE / f"{start}.py"}
     while wanted:
-        name = wanted.pop()
-        path = HERE.joinpath(*name.split(".")).with_suffix(".py")
+        path = wanted.pop()
         found.add(path)
-        wanted |= {
-            one
-            for one in imported(path) - KEYS
-            if HERE.joinpath(*one.split(".")).with_suffix(".py") not in found
-        }
+        wanted |= set(imported(path)) - found - KEYS
     return found
 
 
