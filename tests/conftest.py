@@ -68,7 +68,12 @@ class Planted:
 
     def variables(self, faults=None) -> dict[str, str]:
         """The variables under which a process meets these faults, by `import` or the id of a cell."""
-        return os.environ | {"KERNEL_MATRIX_CACHE": str(self.cache), "PLANTED": json.dumps(faults or {})}
+        return os.environ | {
+            "KERNEL_MATRIX_CACHE": str(self.cache),
+            "PLANTED": json.dumps(faults or {}),
+            "UV_NO_INDEX": "1",
+            "UV_FIND_LINKS": str(self.window.parent),
+        }
 
     def plan(self, selection: str, stages=("import", "bind", "select")):
         """The plan that `kernel-matrix run` makes for this release, with fewer stages."""
@@ -114,6 +119,7 @@ def plant(folder: Path, *, real_torch: bool) -> Planted:
     window.write_text(
         f'schema = 1\n[[release]]\nversion = "{RELEASE}"\nreason = "planted"\n', encoding="utf-8"
     )
+    (folder / f"flashinfer_python-{RELEASE}-py3-none-any.whl").touch()  # the release that the index offers
     return Planted(cache=folder, environment=environment, prefix=prefix, window=window)
 
 

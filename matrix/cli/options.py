@@ -137,27 +137,52 @@ def reading(line: str) -> None:
     print(f"reading {line}", file=sys.stderr)
 
 
-def releases(arguments: argparse.Namespace) -> tuple[Window, list[Release]]:
-    """The window, and the releases that the options name."""
+def releases(arguments: argparse.Namespace, *, check: bool = False) -> tuple[Window, list[Release]]:
+    """The window, and the releases that the options name; `check` as in `chosen`."""
     from matrix.releases import window
-    from matrix.releases.index import published
 
     loaded = window.load(arguments.window)
-    terms = arguments.releases or ["window"]
-    return loaded, window.select(terms, loaded, lambda: published(loaded.distribution, pre=True))
+    return loaded, chosen(loaded, arguments.releases or ["window"], check=check)
 
 
-def plan(arguments: argparse.Namespace, *, gpu: bool) -> Plan:
-    """The plan that the options ask for."""
+def chosen(loaded: Window, terms: Sequence[str], *, check: bool) -> list[Release]:
+    """The releases that terms name.
+
+    Args:
+        loaded: the window.
+        terms: as `--releases` takes them.
+        check: the index must have those of the window too; where none can be asked, they are believed.
+    """
+    from matrix.errors import KernelMatrixError
+    from matrix.releases import window
+    from matrix.releases.index import Index, published
+
+    index = Index()
+
+    def known() -> list[str]:
+        return published(loaded.distribution, pre=True, index=index)
+
+    found = window.select(terms, loaded, known)
+    if check:
+        try:
+            told = known()
+        except (KernelMatrixError, OSError):
+            return found
+        window.check(found, loaded, told)
+    return found
+
+
+def plan(arguments: argparse.Namespace, *, gpu: bool, check: bool = False) -> Plan:
+    """The plan that the options ask for; `check` as in `chosen`."""
     from matrix.cells import axes
     from matrix.environments import recipes
     from matrix.environments.build import THIS_PYTHON
     from matrix.run.plan import Question, make
 
-    loaded, chosen = releases(arguments)
+    loaded, covered = releases(arguments, check=check)
     question = Question(
         replayed=_replayed(getattr(arguments, "replay", None)),
-        releases=chosen,
+        releases=covered,
         recipes=arguments.environment or (),
         pythons=arguments.python or (THIS_PYTHON,),
         torch=arguments.torch,

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     machine = gpus()
     try:
-        plan = options.plan(arguments, gpu=bool(machine))
+        plan = options.plan(arguments, gpu=bool(machine), check=not arguments.wheels)
     except EmptySelectionError as error:
         if not arguments.allow_empty:
             raise

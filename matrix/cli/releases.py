@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print them, oldest first."""
-    window, chosen = options.releases(arguments)
+    window, chosen = options.releases(arguments, check=True)
     if arguments.json:
         document = {"distribution": window.distribution, "releases": [asdict(release) for release in chosen]}
         options.print_json(document)

@@ -140,10 +140,8 @@ def _plan(arguments: argparse.Namespace, *, gpu: bool) -> Any:
     subjects = recipe.subjects(arguments.engines, published)
     terms = arguments.against or ["window"]
     pinned = "pin" in terms
-    releases = window.select(
-        [term for term in terms if term != "pin"] or ["window"],
-        loaded,
-        lambda: published(loaded.distribution, pre=True),
+    releases = options.chosen(
+        loaded, [term for term in terms if term != "pin"] or ["window"], check=not arguments.wheels
     )
     question = Question(
         releases=() if pinned and len(terms) == 1 else releases,

@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     from matrix.environments.fingerprint import gpus
     from matrix.run import session
 
-    plan = options.plan(arguments, gpu=bool(gpus()))
+    plan = options.plan(arguments, gpu=bool(gpus()), check=not arguments.wheels)
     session.check(plan, arguments.wheels, arguments.expectations)
     folder = session.create(plan, arguments.out)
     return conclude(plan, folder, arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -111,6 +112,33 @@ def select(terms: Iterable[str], window: Window, published: Callable[[], Sequenc
     return [Release(version=version, reason=chosen[version]) for version in sorted(chosen, key=Version)]
 
 
+def check(releases: Iterable[Release], window: Window, published: Sequence[str]) -> None:
+    """See that the package index has the releases that come from a window file.
+
+    Raises:
+        InputError: it has one of them not; names file and line, and the nearest ones that it has.
+    """
+    listed = {release.version for release in window.releases}
+    known = [Version(version) for version in published]
+    for release in releases:
+        if release.version in listed and Version(release.version) not in known:
+            raise InputError(
+                f"{_place(release.version, window.path)}: no index offers {window.distribution} {release.version}.",
+                f"{_near(Version(release.version), published)} Correct the entry, or remove it if it was yanked.",
+            )
+
+
+def _place(version: str, path: Path) -> str:
+    """File and line of a version."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    entries = (
+        number
+        for number, line in enumerate(lines, 1)
+        if re.match(rf"\s*version\b.*{re.escape(version)}\b", line)
+    )
+    return f"{path}, line {next(entries, 1)}"
+
+
 def _split(terms: Iterable[str]) -> list[str]:
     """Terms apart; neighbouring comma parts that are specifiers belong together."""
     parts: list[str] = []
@@ -154,9 +182,12 @@ def _versions(term: str, window: dict[str, str], published: Callable[[], Sequenc
     for version in known:
         if Version(version) == wanted:
             return [version]
+    raise InputError(f"unknown release '{term}'.", _near(wanted, known))
+
+
+def _near(wanted: Version, known: Sequence[str]) -> str:
     older = sum(Version(version) < wanted for version in known)
-    near = ", ".join(known[max(0, older - 2) : older + 1])
-    raise InputError(f"unknown release '{term}'.", f"Nearest published releases: {near}.")
+    return f"Nearest published releases: {', '.join(known[max(0, older - 2) : older + 1])}."
 
 
 def _ends(known: Sequence[str]) -> str:

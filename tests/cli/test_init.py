@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +108,44 @@ def test_a_window_that_is_no_toml_names_file_and_line(kernel_matrix, tmp_path):
         assert told.code == Exit.BAD_INPUT
         assert f"{path} is not valid TOML" in told.err
         assert "at line 2" in told.err
+
+
+@pytest.mark.parametrize("command", [["releases"], ["run", "--out", "x"], ["replay", "--out", "x"]])
+def test_a_release_of_the_window_that_no_index_offers(kernel_matrix, planted, tmp_path, command):
+    """The index is a folder with one release, so that none is asked."""
+    path = tmp_path / "ci" / "releases.toml"
+    path.parent.mkdir()
+    path.write_text(
+        'schema = 1\n[[release]]\nversion = "9.9.9"\nreason = "r"\n[[release]]\nversion = "9.9.8"\nreason = "r"\n',
+        encoding="utf-8",
+    )
+    shelf = planted.variables()
+    if command[0] == "replay":
+        Path(shelf["UV_FIND_LINKS"], "sglang-0.5.12-py3-none-any.whl").touch()
+    told = kernel_matrix(*command, cwd=tmp_path, env=shelf)
+    assert told.code == Exit.BAD_INPUT
+    assert told.err.splitlines() == [
+        "kernel-matrix: ci/releases.toml, line 6: no index offers flashinfer-python 9.9.8.",
+        "  Nearest published releases: 9.9.9. Correct the entry, or remove it if it was yanked.",
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["ci"]
+
+
+def test_a_window_is_believed_where_no_index_can_be_asked(kernel_matrix, planted, tmp_path):
+    away = planted.variables() | {"UV_FIND_LINKS": str(tmp_path), "KERNEL_MATRIX_CACHE": str(tmp_path)}
+    told = kernel_matrix("releases", "--window", planted.window, env=away)
+    assert (told.code, told.out, told.err) == (0, "9.9.9  planted\n", "")
+
+
+def test_wheels_of_a_folder_need_no_index_that_offers_them(kernel_matrix, planted, tmp_path):
+    """What is wrong here is the folder, and not that the index has another release."""
+    path = tmp_path / "w.toml"
+    path.write_text('schema = 1\n[[release]]\nversion = "9.9.8"\nreason = "r"\n', encoding="utf-8")
+    told = kernel_matrix(
+        "run", "--window", path, "--wheels", "nowhere", cwd=tmp_path, env=planted.variables()
+    )
+    assert told.code == Exit.BAD_INPUT
+    assert "nowhere holds no wheels" in told.err
 
 
 @pytest.mark.parametrize("option", ["--jobs=0", "--jobs=-1", "--jobs=two", "--timeout=0", "--timeout=nan"])

@@ -180,6 +180,40 @@ def test_a_file_that_does_not_hold_is_named_with_its_entry(tmp_path, text, messa
     assert str(path) in str(caught.value)
 
 
+TWO = """\
+schema = 1
+[[release]]
+version = "0.6.14"
+reason = "instead of version 0.6.99"
+[[release]]
+reason = "mistyped"
+version = '0.6.99'
+"""
+
+
+@pytest.fixture
+def mistyped(tmp_path):
+    path = tmp_path / "releases.toml"
+    path.write_text(TWO, encoding="utf-8")
+    return window.load(path)
+
+
+def test_a_release_of_the_file_that_the_index_has_not_is_named_with_its_line(mistyped):
+    with pytest.raises(InputError) as caught:
+        window.check(mistyped.releases, mistyped, PUBLISHED)
+    assert str(caught.value) == (
+        f"{mistyped.path}, line 7: no index offers flashinfer-python 0.6.99.\n"
+        "  Nearest published releases: 0.6.14, 0.6.18.post1, 0.7.0rc3. "
+        "Correct the entry, or remove it if it was yanked."
+    )
+
+
+def test_only_releases_that_a_run_covers_are_checked(mistyped):
+    window.check(mistyped.releases[:1], mistyped, PUBLISHED)
+    window.check(mistyped.releases, mistyped, [*PUBLISHED, "0.6.99.0"])
+    window.check(BUILT_IN.releases, BUILT_IN, PUBLISHED)
+
+
 def test_releases_are_ordered_by_version_and_not_by_text(tmp_path):
     path = tmp_path / "releases.toml"
     entries = "".join(
