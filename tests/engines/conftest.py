@@ -39,6 +39,7 @@ OLD = {
         def plan(a, b, c=None, mode=1): ...
         def gone(x): ...
         def same(x, residual, gate, scale): ...
+        def first(x, /, y): ...
         class Wrapper:
             def __init__(self, buffer): ...
             def plan(self, x, *, extra=None): ...
@@ -64,6 +65,7 @@ NEW = OLD | {
         def run(x, scale=1.0, *, out=None, pdl=False): ...
         def plan(a, new=None, b=None, c=None, mode=1): ...
         def same(x, residual, gate, scale): ...
+        def first(x, /, y): ...
         class Wrapper:
             def __init__(self, buffer): ...
             def plan(self, x): ...
@@ -160,15 +162,25 @@ def as_asked(use, judge):
 class Trap:
     """Two sources of an engine, each a module or several by name, and the verdicts of their uses but `bound`.
 
-    `wrong` says what the product answers instead, as long as it does.
+    `change` makes the loud source of the quiet one, a text and what stands there instead; `wrong` says what the
+    product answers as long as that is not right.
     """
 
     quiet: str | dict[str, str]
-    loud: str | dict[str, str]
+    loud: str | dict[str, str] = ""
+    change: tuple[str, str] = ("", "")
     calm: tuple[str, ...] = ()
     alarm: tuple[str, ...] = ("broken at call",)
     engine: str = "sglang"
     wrong: str = ""
+
+    def changed(self) -> str | dict[str, str]:
+        """The loud source."""
+        if self.loud:
+            return self.loud
+        sources = self.quiet if isinstance(self.quiet, dict) else {"a": self.quiet}
+        assert sum(source.count(self.change[0]) for source in sources.values()) == 1, self.change
+        return {name: source.replace(*self.change) for name, source in sources.items()}
 
 
 def pytest_generate_tests(metafunc):
@@ -210,8 +222,8 @@ def pretended(tmp_path_factory):
     sides = {}
     for name, sources, release in (("old", OLD, "0.6.7"), ("new", NEW, "0.6.9")):
         lay(folder / name / "flashinfer", sources)
+        (folder / name / "version.txt").write_text(release, encoding="utf-8")
         sides[name] = Provider(str(folder / name), library, decorators)
-        sides[name].release = release  # a folder has no version of its own
     return Pretended(store=store, **sides)
 
 
@@ -236,7 +248,8 @@ def verdicts(pretended, read):
         release = read(source if isinstance(source, dict) else {"a": source}, engine)
         rules = config.load(engine)
         judged = Judge(pretended.new, rules, pretended.old, release.probes).all(release)
-        assert judged or release.problems, "nothing was found to judge"
+        assert judged, "nothing was found to judge"
+        assert not release.problems
         return tuple(sorted({judgement.verdict.value for _, judgement in judged} - {"bound"}))
 
     return found

@@ -1,5 +1,6 @@
 """Traps: what a call passes, one by one, from a dictionary, or bound beforehand."""
 
+GUARDED = ("guarded",)
 TRAPS = {
     "keywords rebuilt per branch": {
         "quiet": """
@@ -125,9 +126,101 @@ TRAPS = {
         """,
         "calm": ("not checkable",),
     },
+    "the number of values in a tuple": {
+        "quiet": """
+            from flashinfer.norm import rms
+            def f(x):
+                values = (x,)
+                return rms(*values)
+        """,
+        "change": ("(x,)", "(x, 1)"),
+    },
+    "values in a tuple that go elsewhere": {
+        "quiet": """
+            from flashinfer.core import plan
+            values = (1, 2, 3)
+            plan(*values[:1])
+        """,
+        "change": ("values[:1]", "values"),
+        "alarm": ("shifted",),
+    },
+    "a partial that is bound too far": {
+        "quiet": """
+            from functools import partial
+            from flashinfer.norm import rms
+            call = partial(rms)
+            call(1)
+        """,
+        "change": ("partial(rms)", "partial(rms, 2)"),
+    },
+    "partials by a key": {
+        "quiet": """
+            from functools import partial
+            from flashinfer.core import run
+            CALLS = {"a": partial(run, y=1), "b": partial(run, out=2)}
+            def f(x):
+                return CALLS["b"](x, scale=1)
+        """,
+        "change": ('CALLS["b"]', 'CALLS["a"]'),
+    },
+    "a partial of a partial": {
+        "quiet": """
+            from functools import partial
+            from flashinfer.core import run
+            call = partial(partial(run, 1), scale=2)
+            call()
+        """,
+        "change": ("scale", "y"),
+        "wrong": "the second partial is not seen to be one",
+    },
+    "positional-only": {
+        "quiet": """
+            from flashinfer.core import first
+            first(1, y=2)
+        """,
+        "change": ("1, y", "x=1, y"),
+    },
+    "a function and keywords chosen by a match": {
+        "quiet": """
+            from flashinfer.core import run
+            from flashinfer.tuned import tuned
+            def f(x, kind):
+                match kind:
+                    case "tuned":
+                        call, kwargs = tuned, {"fast": True}
+                    case _:
+                        call, kwargs = run, {"scale": 2}
+                call(x, **kwargs)
+        """,
+        "change": ("scale", "y"),
+    },
+    "a signature kept as a set": {
+        "quiet": """
+            import inspect
+            from flashinfer.core import run
+            TAKEN = set(inspect.signature(run).parameters)
+            def f(x):
+                if "y" in TAKEN:
+                    run(x, y=1)
+        """,
+        "change": ('"y" in', '"x" in'),
+        "calm": GUARDED,
+        "wrong": "broken at call: the set is not known to be the signature's",
+    },
+    "a signature of a method": {
+        "quiet": """
+            import inspect
+            from flashinfer.core import Wrapper
+            def f(wrapper: Wrapper, x):
+                if "extra" in inspect.signature(wrapper.plan).parameters:
+                    wrapper.plan(x, extra=1)
+        """,
+        "change": ('"extra" in', '"x" in'),
+        "calm": GUARDED,
+    },
 }
 
 
 def test_trap(trap, verdicts):
     assert verdicts(trap.quiet, trap.engine) == trap.calm
-    assert verdicts(trap.loud, trap.engine) == trap.alarm
+    assert verdicts(trap.changed(), trap.engine) == trap.alarm

@@ -84,12 +84,106 @@ TRAPS = {
         "loud": "import flashinfer\nx = flashinfer.Mode.Z",
         "alarm": IMPORT,
     },
+    "a method called through its base": {
+        "quiet": """
+            from flashinfer.core import Wrapper
+            class Mine(Wrapper):
+                def plan(self, x, extra):
+                    return super().plan(x)
+            def f(x):
+                Mine(None).plan(x, extra=1)
+        """,
+        "change": ("super().plan(x)", "super().plan(x, extra=extra)"),
+    },
+    "a method called through its class": {
+        "quiet": """
+            from flashinfer.core import Wrapper
+            def f(wrapper, x):
+                Wrapper.plan(wrapper, x)
+        """,
+        "change": ("plan(wrapper, x)", "plan(wrapper, x, extra=1)"),
+    },
+    "a function of FlashInfer kept in a class": {
+        "quiet": """
+            from flashinfer.core import run
+            class Layer:
+                call = staticmethod(run)
+                def forward(self, x):
+                    return self.call(x, scale=1)
+        """,
+        "change": ("scale", "y"),
+        "wrong": "what a `staticmethod` call holds is not known",
+    },
+    "a function of FlashInfer that becomes a method": {
+        "quiet": """
+            from flashinfer.norm import rms
+            class Layer:
+                call = rms
+                def forward(self):
+                    return self.call()
+        """,
+        "change": ("self.call()", "self.call(1)"),
+        "wrong": "the other way round: the object itself is not counted as the first argument",
+    },
+    "the class itself asked for": {
+        "quiet": """
+            from flashinfer.core import Wrapper
+            class Mine:
+                def plan(self, x, extra): ...
+            def f(wrapper: Wrapper | Mine, x):
+                if type(wrapper) is Mine:
+                    wrapper.plan(x, extra=1)
+        """,
+        "change": ("is Mine", "is Wrapper"),
+        "wrong": "broken at call: `type(x) is C` is not taken for a question of the class",
+    },
+    "the class matched": {
+        "quiet": """
+            from flashinfer.core import Wrapper
+            class Mine:
+                def plan(self, x, extra): ...
+            def f(wrapper: Wrapper | Mine, x):
+                match wrapper:
+                    case Mine():
+                        wrapper.plan(x, extra=1)
+        """,
+        "change": ("case Mine()", "case Wrapper()"),
+        "wrong": "broken at call: a class pattern is not taken for a question of the class",
+    },
+    "a member of an enum as a default": {
+        "quiet": """
+            from flashinfer.core import Mode
+            def f(mode=Mode.A): ...
+        """,
+        "change": ("Mode.A", "Mode.Z"),
+        "alarm": IMPORT,
+    },
+    "a member of an enum by its name": {
+        "quiet": """
+            from flashinfer.core import Mode
+            mode = Mode["A"]
+        """,
+        "change": ('"A"', '"Z"'),
+        "alarm": IMPORT,
+        "wrong": "members looked up by a text are not seen",
+    },
+    "a member of an enum as a case": {
+        "quiet": """
+            from flashinfer.core import Mode
+            match Mode.B:
+                case Mode.A:
+                    pass
+        """,
+        "change": ("Mode.A", "Mode.Z"),
+        "alarm": IMPORT,
+        "wrong": "what stands in a pattern is not seen",
+    },
 }
 
 
 def test_trap(trap, verdicts):
     assert verdicts(trap.quiet, trap.engine) == trap.calm
-    assert verdicts(trap.loud, trap.engine) == trap.alarm
+    assert verdicts(trap.changed(), trap.engine) == trap.alarm
 
 
 def test_a_copied_enum(read):

@@ -145,9 +145,148 @@ TRAPS = {
         "calm": GUARDED,
         "alarm": ("guarded", "not checkable"),
     },
+    "the rest of a try": {
+        "quiet": """
+            try:
+                import flashinfer.lost
+            except ImportError:
+                pass
+            else:
+                from flashinfer.core import gone
+        """,
+        "change": ("flashinfer.lost", "flashinfer.core"),
+        "calm": GUARDED,
+        "alarm": IMPORT,
+    },
+    "the narrower handler comes first": {
+        "quiet": """
+            try:
+                from flashinfer.core import gone
+            except ModuleNotFoundError:
+                raise
+            except ImportError:
+                gone = None
+        """,
+        "change": ("except ImportError:", "except KeyError:"),
+        "calm": GUARDED,
+        "alarm": IMPORT,
+    },
+    "called again without what is not taken": {
+        "quiet": """
+            from flashinfer.core import run
+            def f(x):
+                try:
+                    return run(x, y=1)
+                except TypeError:
+                    return run(x)
+        """,
+        "change": ("TypeError", "ValueError"),
+        "calm": GUARDED,
+    },
+    "called while it is caught": {
+        "quiet": """
+            from flashinfer.core import run
+            try:
+                class Layer:
+                    x = run(1, y=1)
+            except TypeError:
+                pass
+        """,
+        "change": ("class Layer:", "def layer():"),
+        "calm": GUARDED,
+    },
+    "looked up in a condition": {
+        "quiet": """
+            import flashinfer.core as c
+            def f(x):
+                if (found := getattr(c, "gone", None)) is None:
+                    return None
+                return found(x)
+        """,
+        "change": ("return None", "log(x)"),
+        "calm": GUARDED,
+    },
+    "all of several names": {
+        "quiet": """
+            import flashinfer.core as c
+            HAS = all(hasattr(c, name) for name in ("run", "gone"))
+            def f(x):
+                if HAS:
+                    c.gone(x)
+        """,
+        "change": ("all(", "any("),
+        "calm": GUARDED,
+    },
+    "a function defined on one branch": {
+        "quiet": """
+            import flashinfer.core as c
+            if hasattr(c, "gone"):
+                def f(x):
+                    return c.gone(x)
+            else:
+                def f(x):
+                    return c.run(x, scale=1)
+        """,
+        "change": ("scale", "y"),
+        "calm": GUARDED,
+        "alarm": ("broken at call", "guarded"),
+    },
+    "raised again under a condition": {
+        "quiet": """
+            import os
+            try:
+                from flashinfer.core import gone
+            except ImportError:
+                if os.environ.get("STRICT"):
+                    raise
+                gone = None
+        """,
+        "change": ('if os.environ.get("STRICT"):', "if True:"),
+        "calm": GUARDED,
+        "alarm": IMPORT,
+        "wrong": "broken at import: a `raise` anywhere in the handler counts",
+    },
+    "a handler that gives up": {
+        "quiet": """
+            import sys
+            try:
+                from flashinfer.core import gone
+            except ImportError:
+                sys.stderr.write("no FlashInfer")
+        """,
+        "change": ('sys.stderr.write("no FlashInfer")', "sys.exit(1)"),
+        "calm": GUARDED,
+        "alarm": IMPORT,
+        "wrong": "guarded, though the handler ends the program",
+    },
+    "raised as something else, and that caught": {
+        "quiet": """
+            try:
+                try:
+                    from flashinfer.core import gone
+                except ImportError as error:
+                    raise RuntimeError from error
+            except RuntimeError:
+                gone = None
+        """,
+        "change": ("except RuntimeError", "except ImportError"),
+        "calm": GUARDED,
+        "alarm": IMPORT,
+        "wrong": "the other way round: a handler's own exception is not followed to the outer `try`",
+    },
+    "looked for among a module's names": {
+        "quiet": """
+            import flashinfer.core as c
+            if "gone" in dir(c):
+                c.gone(1)
+        """,
+        "change": ('"gone" in', '"run" in'),
+        "calm": GUARDED,
+        "wrong": "broken at call: `dir` is no question",
+    },
 }
 
 
 def test_trap(trap, verdicts):
     assert verdicts(trap.quiet, trap.engine) == trap.calm
-    assert verdicts(trap.loud, trap.engine) == trap.alarm
+    assert verdicts(trap.changed(), trap.engine) == trap.alarm

@@ -3,6 +3,7 @@
 from textwrap import dedent
 
 GUARDED = ("guarded",)
+IMPORT = ("broken at import",)
 LOADERS = [
     (
         "a helper that imports and looks up",
@@ -87,6 +88,141 @@ TRAPS = {
         """,
         "alarm": ("not checkable",),
     },
+    "a loader that is cached": {
+        "quiet": """
+            import functools
+            @functools.lru_cache(maxsize=None)
+            def core():
+                from flashinfer import core as found
+                return found
+            def f(x):
+                core().run(x, scale=1)
+        """,
+        "change": ("scale", "y"),
+    },
+    "a global that is filled at the first call": {
+        "quiet": """
+            _run = None
+            def load():
+                global _run
+                if _run is None:
+                    from flashinfer.core import run
+                    _run = run
+            def f(x):
+                load()
+                return _run(x, scale=1)
+        """,
+        "change": ("scale", "y"),
+    },
+    "a pair that a loader returns": {
+        "quiet": """
+            def load():
+                from flashinfer.core import plan, run
+                return plan, run
+            _, run = load()
+            def f(x):
+                run(x, scale=1)
+        """,
+        "change": ("scale", "y"),
+    },
+    "names in a loop": {
+        "quiet": """
+            import flashinfer.core as c
+            for name in ('run', 'plan'):
+                getattr(c, name)
+        """,
+        "change": ("plan", "gone"),
+        "alarm": IMPORT,
+    },
+    "a name looked up by a key": {
+        "quiet": """
+            import flashinfer.core as c
+            NAMES = {"a": "gone", "b": "run"}
+            def f(x):
+                return getattr(c, NAMES["b"])(x)
+        """,
+        "change": ('NAMES["b"]', 'NAMES["a"]'),
+    },
+    "names in a comprehension": {
+        "quiet": """
+            import flashinfer.core as c
+            NAMES = ['run', 'plan']
+            FOUND = {name: getattr(c, name) for name in NAMES}
+        """,
+        "change": ("plan", "gone"),
+        "alarm": IMPORT,
+        "wrong": "`getattr` in a comprehension over a constant list is not seen",
+    },
+    "a module's name put together": {
+        "quiet": """
+            import importlib
+            PART = 'core'
+            m = importlib.import_module(f'flashinfer.{PART}')
+        """,
+        "change": ("'core'", "'lost'"),
+        "alarm": IMPORT,
+        "wrong": "an f-string of constants is not followed",
+    },
+    "a module that looks names up by itself": {
+        "quiet": {
+            "lazy": """
+                def __getattr__(name):
+                    if name == "run":
+                        from flashinfer.core import run
+                        return run
+                    raise AttributeError(name)
+            """,
+            "use": """
+                from sglang.lazy import run
+                def f(x):
+                    return run(x, scale=1)
+            """,
+        },
+        "change": ("scale", "y"),
+        "wrong": "what a module's `__getattr__` returns is not followed",
+    },
+    "a decorator put around a function of FlashInfer": {
+        "quiet": """
+            import functools
+            from flashinfer.core import run
+            def logged(given):
+                @functools.wraps(given)
+                def inner(*args, **kwargs):
+                    return given(*args, **kwargs)
+                return inner
+            logged_run = logged(run)
+            logged_run(1, scale=2)
+        """,
+        "change": ("scale", "y"),
+        "wrong": "the call through the decorated function is not seen",
+    },
+    "a function of FlashInfer handed to another": {
+        "quiet": """
+            from flashinfer.core import run
+            def apply(given, x):
+                return given(x, scale=1)
+            apply(run, 2)
+        """,
+        "change": ("scale", "y"),
+        "wrong": "the call in the other function is not seen",
+    },
+    "a function of FlashInfer as a default": {
+        "quiet": """
+            from flashinfer.core import run
+            def apply(x, given=run):
+                return given(x, scale=1)
+        """,
+        "change": ("scale", "y"),
+        "wrong": "the call through the parameter is not seen",
+    },
+    "what is called has a name of the reader's own": {
+        "quiet": """
+            import flashinfer.core as c
+            def f(function, x):
+                return function(c.run(x, scale=1))
+        """,
+        "change": ("scale", "y"),
+    },
 }
 TRAPS |= {
     name: {
@@ -99,4 +235,4 @@ TRAPS |= {
 
 def test_trap(trap, verdicts):
     assert verdicts(trap.quiet, trap.engine) == trap.calm
-    assert verdicts(trap.loud, trap.engine) == trap.alarm
+    assert verdicts(trap.changed(), trap.engine) == trap.alarm

@@ -40,6 +40,7 @@ class Rash:
         forward(x)
 """
 GUARDED = ("guarded",)
+IMPORT = ("broken at import",)
 TRAPS = {
     "a probe in another file, asked where the object is made": {
         "quiet": {
@@ -119,9 +120,149 @@ TRAPS = {
         "loud": {"use": CALLED},
         "calm": ("not checkable",),
     },
+    "a function that asks for the name that it is told": {
+        "quiet": """
+            import flashinfer.core as c
+            def has(name):
+                return hasattr(c, name)
+            def f(x):
+                if has("gone"):
+                    c.gone(x)
+        """,
+        "change": ('has("gone")', 'has("run")'),
+        "calm": GUARDED,
+    },
+    "a function that tries the import": {
+        "quiet": """
+            def has_gone():
+                try:
+                    from flashinfer.core import gone
+                except ImportError:
+                    return False
+                return True
+            def f(x):
+                if has_gone():
+                    from flashinfer.core import gone
+                    gone(x)
+        """,
+        "change": ("return False", "return True"),
+        "calm": GUARDED,
+        "alarm": ("broken at import", "guarded"),
+    },
+    "a function that tries the import, and returns there": {
+        "quiet": """
+            def has_gone():
+                try:
+                    from flashinfer.core import gone
+                    return True
+                except ImportError:
+                    return False
+            def f(x):
+                if has_gone():
+                    from flashinfer.core import gone
+                    gone(x)
+        """,
+        "change": ("return False", "return True"),
+        "calm": GUARDED,
+        "alarm": ("broken at import", "guarded"),
+        "wrong": "broken at import: a `return` inside of the `try` does not depend on what is tried",
+    },
+    "a function that is told where to look": {
+        "quiet": """
+            import flashinfer.core as c
+            def has(module, name):
+                return getattr(module, name, None) is not None
+            def f(x):
+                if has(c, "gone"):
+                    c.gone(x)
+        """,
+        "change": ('has(c, "gone")', 'has(c, "run")'),
+        "calm": GUARDED,
+        "wrong": "broken at call: a function that is given FlashInfer's module is not read for the call",
+    },
+    "a function that is told where to look by a text": {
+        "quiet": """
+            import importlib
+            def has(module, name):
+                try:
+                    return hasattr(importlib.import_module(module), name)
+                except ImportError:
+                    return False
+            def f(x):
+                if has("flashinfer.core", "gone"):
+                    from flashinfer.core import gone
+                    gone(x)
+        """,
+        "change": ('has("flashinfer.core", "gone")', 'has("flashinfer.core", "run")'),
+        "calm": GUARDED,
+        "alarm": IMPORT,
+        "wrong": "not checkable besides: the question itself is taken for a call of the module",
+    },
+    "a function that asks what another takes": {
+        "quiet": """
+            import inspect
+            from flashinfer.core import run
+            def takes(function, name):
+                return name in inspect.signature(function).parameters
+            def f(x):
+                kwargs = {}
+                if takes(run, "y"):
+                    kwargs["y"] = 1
+                run(x, **kwargs)
+        """,
+        "change": ('takes(run, "y")', 'takes(run, "scale")'),
+        "wrong": "broken at call: a function that is given FlashInfer's function is not read for the call",
+    },
+    "a function of another file that asks what one takes": {
+        "quiet": {
+            "asks": """
+                import inspect
+                def takes(function, name):
+                    return name in inspect.signature(function).parameters
+            """,
+            "use": """
+                import flashinfer.core as c
+                from sglang.asks import takes
+                def f(x):
+                    if takes(c.run, "y"):
+                        c.run(x, y=1)
+            """,
+        },
+        "change": ('takes(c.run, "y")', 'takes(c.run, "scale")'),
+        "calm": GUARDED,
+        "wrong": "broken at call: what another file's function asks of what it is given is not known",
+    },
+    "a property that asks": {
+        "quiet": """
+            import flashinfer.core as c
+            class Layer:
+                @property
+                def has_gone(self):
+                    return hasattr(c, "gone")
+                def forward(self, x):
+                    if self.has_gone:
+                        return c.gone(x)
+        """,
+        "change": ('"gone")', '"run")'),
+        "calm": GUARDED,
+        "wrong": "broken at call: a property is not read as the answer that it gives",
+    },
+    "a class that asks": {
+        "quiet": """
+            import flashinfer.core as c
+            class Has:
+                gone = hasattr(c, "gone")
+            def f(x):
+                if Has.gone:
+                    return c.gone(x)
+        """,
+        "change": ('hasattr(c, "gone")', 'hasattr(c, "run")'),
+        "calm": GUARDED,
+        "wrong": "broken at call: an attribute looked up on a class of the file is not known",
+    },
 }
 
 
 def test_trap(trap, verdicts):
     assert verdicts(trap.quiet, trap.engine) == trap.calm
-    assert verdicts(trap.loud, trap.engine) == trap.alarm
+    assert verdicts(trap.changed(), trap.engine) == trap.alarm
