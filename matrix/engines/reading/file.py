@@ -12,32 +12,43 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from matrix.engines.conditions import TRUE, Condition, about_release, asks_release, from_json
-from matrix.engines.reading.expressions import IMPORTERS, ExhaustedError
-from matrix.engines.reading.scopes import Findings, Scope, gathered
-from matrix.engines.reading.statements import Statements
-from matrix.engines.reading.values import (
-    UNKNOWN,
-    Constant,
-    Either,
-    Function,
-    Pairs,
-    Release,
-    Returning,
-    Symbol,
-    Truth,
-    Value,
-    options,
-    truth,
-)
+from matrix.engines.conditions import TRUE, Condition, about_release, from_json
+from matrix.engines.reading.exports import leads_into_provider, value_from_json, value_to_json
+from matrix.engines.reading.findings import Findings, gathered
+from matrix.engines.reading.functions import exhausted, read_body
+from matrix.engines.reading.options import options, truth
+from matrix.engines.reading.reader import ExhaustedError, Exports, Reader
+from matrix.engines.reading.scopes import Scope
+from matrix.engines.reading.stars import stars_of
+from matrix.engines.reading.values import Constant, Function, Pairs, Symbol, Truth, Value
 from matrix.engines.uses import Use
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from . import (  # noqa: F401 - each enters what it reads
+    attributes,
+    branches,
+    by_name,
+    calls,
+    comparisons,
+    comprehensions,
+    containers,
+    declared,
+    definitions,
+    expressions,
+    guards,
+    imports,
+    instances,
+    questions,
+    statements,
+    targets,
+    versions,
+)
 
+if TYPE_CHECKING:
     from matrix.engines.config import Engine
 
-Exports = dict[str, dict[str, Value]]
+__all__ = ["FileFacts", "read_file", "value_from_json"]
+
+_IMPORTERS = ("import_module", "__import__", "find_spec")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,43 +106,6 @@ class FileFacts:
         )
 
 
-class _Reader(Statements):
-    def read(self, tree: ast.Module, source: bytes) -> None:
-        self.importers = {name for name in IMPORTERS if name.encode() in source}
-        looked_at = self.importers or b"import *" in source
-        imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)] if looked_at else []
-        self.importers |= {
-            alias.asname
-            for node in imports
-            for alias in node.names
-            if alias.asname and alias.name in self.importers
-        }
-        stars = [node for node in imports if node.names[0].name == "*"]
-        self.stars = [
-            Symbol(node.module, "import", node.lineno)
-            for node in stars
-            if node.module and not node.level and node.module.partition(".")[0] == self.engine.provider
-        ]
-        if self.stars:
-            self.only_star = len(stars) == 1
-            self.bound = frozenset(_bound(tree))
-        for quiet in (True, False):
-            self.quiet = quiet
-            self.scope = Scope()
-            self.found.returned_before, self.found.returns = self.found.returns, {}
-            self.deferred, self.bodies, self.steps = [], {}, 0
-            try:
-                self.run(tree.body)
-            except ExhaustedError:
-                self.path, self.frames, self.repeats, self.following = [], [], 1, []
-                self.exhausted(tree.body, "")
-            for name, assigned in self.found.globals.items():
-                first = [(TRUE, self.scope.names[name])] if name in self.scope.names else []
-                self.scope.names[name] = gathered([*first, *assigned], name)
-            while self.deferred:
-                self.deferred.pop(0)()
-
-
 def read_file(
     source: bytes, file: str, module: str, engine: Engine, *, exports: Exports | None = None
 ) -> FileFacts:
@@ -151,31 +125,45 @@ def read_file(
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         return FileFacts(problem=f"line {line}: {error}" if line else str(error))
-    reader = _Reader(engine, file, module, is_package=file.endswith("/__init__.py"))
-    reader.exports = exports or {}
+    package = module if file.endswith("/__init__.py") else module.rpartition(".")[0]
+    at = Reader(engine, file, module, package, exports or {})
     try:
-        reader.read(tree, source)
+        _learn_imports(at, tree, source)
+        _read_twice(at, tree)
     except RecursionError:
         return FileFacts(problem="nested too deeply to be read")
     pins = _pins(tree, engine) if any(name.encode() in source for name in engine.pin_checks) else ()
-    return _facts(reader.found, reader.scope, pins)
+    return _facts(at.found, at.scope, pins)
 
 
-def _bound(tree: ast.Module) -> Iterator[str]:
-    """Every name that anything in a file binds."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            yield node.id
-        elif isinstance(node, ast.arg):
-            yield node.arg
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.name
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            yield from ((alias.asname or alias.name).partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-            yield node.name
-        elif isinstance(node, ast.MatchMapping) and node.rest:
-            yield node.rest
+def _learn_imports(at: Reader, tree: ast.Module, source: bytes) -> None:
+    """Find what imports modules by their names, and what may bind names that are not seen."""
+    at.importers = {name for name in _IMPORTERS if name.encode() in source}
+    if not at.importers and b"import *" not in source:
+        return
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    at.importers |= {
+        alias.asname for node in nodes for alias in node.names if alias.asname and alias.name in at.importers
+    }
+    at.stars = stars_of(tree, nodes, at.engine.provider)
+
+
+def _read_twice(at: Reader, tree: ast.Module) -> None:
+    for quiet in (True, False):
+        at.quiet = quiet
+        at.scope = Scope()
+        at.found.returned_before, at.found.returns = at.found.returns, {}
+        at.deferred, at.definitions, at.steps = [], {}, 0
+        try:
+            at.run(tree.body)
+        except ExhaustedError:
+            at.path, at.frames, at.repeats, at.following = [], [], 1, []
+            exhausted(at, tree.body, "")
+        for name, assigned in at.found.globals.items():
+            first = [(TRUE, at.scope.names[name])] if name in at.scope.names else []
+            at.scope.names[name] = gathered([*first, *assigned], name)
+        for function in at.deferred:  # grows by what their bodies define
+            read_body(at, function)
 
 
 def _facts(found: Findings, scope: Scope, pins: tuple[tuple[str, int], ...]) -> FileFacts:
@@ -224,54 +212,3 @@ def _only_calls(returned: Value) -> bool:
         isinstance(single, Truth) or (isinstance(single, Constant) and single.value is not None)
         for single in singles
     )
-
-
-def leads_into_provider(value: Value) -> bool:
-    """Whether a name is worth telling other files of the engine about."""
-    return any(
-        isinstance(single, Symbol | Release)
-        or (isinstance(single, Truth) and asks_release(single.condition))
-        or (isinstance(single, Constant) and asks_release(condition))
-        for condition, single in options(value)
-    )
-
-
-def value_to_json(value: Value) -> Any:
-    """An exported value as JSON; what other files cannot use is left out."""
-    if isinstance(value, Either):
-        return ["either", [[condition, value_to_json(single)] for condition, single in value.options]]
-    if isinstance(value, Symbol):
-        return ["symbol", value.path, value.via, value.rescue]
-    if isinstance(value, Pairs):
-        entries = [[key, condition, value_to_json(item)] for key, condition, item in value.entries]
-        return ["pairs", entries, value.unknown]
-    if isinstance(value, Truth):
-        return ["truth", value.condition]
-    if isinstance(value, Release):
-        return ["release"]
-    if isinstance(value, Constant):
-        return ["constant", value.value]
-    return ["other"]
-
-
-def value_from_json(data: Any) -> Value:
-    """Read back what `value_to_json` wrote."""
-    word, *rest = data
-    if word == "either":
-        return Either(tuple((from_json(condition), value_from_json(single)) for condition, single in rest[0]))
-    if word == "symbol":
-        return Symbol(rest[0], rest[1], 0, rest[2])
-    if word == "pairs":
-        entries = tuple(
-            (key, from_json(condition), value_from_json(item)) for key, condition, item in rest[0]
-        )
-        return Pairs(entries, rest[1])
-    if word == "returns":
-        return Returning(value_from_json(rest[0]))
-    if word == "truth":
-        return Truth(from_json(rest[0]))
-    if word == "release":
-        return Release()
-    if word == "constant":
-        return Constant(rest[0])
-    return UNKNOWN

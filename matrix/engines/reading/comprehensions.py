@@ -1,0 +1,91 @@
+"""Comprehensions and lambdas, which have names of their own."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from matrix.engines.conditions import accepts, every
+from matrix.engines.reading.dispatch import evaluates
+from matrix.engines.reading.options import element
+from matrix.engines.reading.texts import shorten
+from matrix.engines.reading.values import UNKNOWN, Asked, Container, Other, Pairs, Parameters, Row, Value
+from matrix.engines.reading.versions import is_version
+
+if TYPE_CHECKING:
+    from matrix.engines.reading.reader import Reader
+
+
+@evaluates(ast.ListComp, ast.SetComp, ast.GeneratorExp)
+def _elements(at: Reader, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
+    with at.inner():
+        if len(node.generators) == 1 and not node.generators[0].ifs:
+            items = at.value(node.generators[0].iter)
+            if isinstance(items, Row) and is_version(items):
+                numbers = []
+                for item in items.elements:
+                    at.bind(node.generators[0].target, item)
+                    numbers.append(at.value(node.elt))
+                return Row(tuple(numbers))
+            if is_version(items):
+                return Asked(shorten(node))
+        _generators(at, node.generators)
+        return Container(at.value(node.elt))
+
+
+@evaluates(ast.DictComp)
+def _pairs(at: Reader, node: ast.DictComp) -> Value:
+    with at.inner():
+        _generators(at, node.generators)
+        at.value(node.key)
+        item = at.value(node.value)
+    filtered = _filtered(at, node)
+    return Container(item) if filtered is None else filtered
+
+
+def _generators(at: Reader, generators: list[ast.comprehension]) -> None:
+    for part in generators:
+        at.bind(part.target, element(at.value(part.iter)))
+        for condition in part.ifs:
+            at.test(condition)
+
+
+def _filtered(at: Reader, node: ast.DictComp) -> Value | None:
+    """`{k: v for k, v in d.items() if k in signature(f).parameters}` keeps what `f` accepts."""
+    part = node.generators[0]
+    source = part.iter
+    if not (
+        len(node.generators) == 1
+        and isinstance(source, ast.Call)
+        and isinstance(source.func, ast.Attribute)
+        and source.func.attr == "items"
+        and isinstance(node.key, ast.Name)
+    ):
+        return None
+    pairs = at.value(source.func.value)
+    if not isinstance(pairs, Pairs):
+        return None
+    for condition in part.ifs:
+        gate = (
+            at.value(condition.comparators[0])
+            if isinstance(condition, ast.Compare) and isinstance(condition.ops[0], ast.In)
+            else UNKNOWN
+        )
+        if not isinstance(gate, Parameters):
+            return Pairs(pairs.entries, f"a filter: {shorten(condition)}")
+        pairs = Pairs(
+            tuple((key, every((c, accepts(gate.path, key))), v) for key, c, v in pairs.entries),
+            pairs.unknown,
+        )
+    return pairs
+
+
+@evaluates(ast.Lambda)
+def _lambda(at: Reader, node: ast.Lambda) -> Value:
+    frames, at.frames = at.frames, []
+    with at.inner():
+        for argument in node.args.args:
+            at.scope.names[argument.arg] = UNKNOWN
+        at.value(node.body)
+    at.frames = frames
+    return Other(shorten(node))

@@ -1,0 +1,124 @@
+"""Dictionaries and lists: how they are made, filled, read and emptied."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from matrix.engines.conditions import accepts
+from matrix.engines.reading.arguments import arguments, called_on, spread
+from matrix.engines.reading.dispatch import called
+from matrix.engines.reading.options import element, one_of
+from matrix.engines.reading.texts import shorten
+from matrix.engines.reading.values import (
+    NOTHING,
+    UNKNOWN,
+    Constant,
+    Container,
+    Pairs,
+    Parameters,
+    Row,
+    Truth,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from matrix.engines.reading.reader import Reader
+
+
+@called("dict")
+def _dict(at: Reader, node: ast.Call) -> Value | None:
+    given = arguments(at, node)
+    if given.unknown or len(given.positional) > 1:
+        return UNKNOWN
+    start = spread(given.positional[0], shorten(node.args[0])) if given.positional else Pairs()
+    return start.merge(given.keywords)
+
+
+@called("int", "tuple", "list")
+def _converted(at: Reader, node: ast.Call) -> Value | None:
+    return at.argument(node.args[0]) if len(node.args) == 1 else None
+
+
+@called("copy")
+def _copy(at: Reader, node: ast.Call) -> Value | None:
+    value = at.value(node.func.value) if isinstance(node.func, ast.Attribute) and not node.args else None
+    return value if isinstance(value, Pairs | Container) else None
+
+
+def _rebind(at: Reader, node: ast.Call, value: Value) -> None:
+    """Assign to what a method was called on, as the method leaves it."""
+    assert isinstance(node.func, ast.Attribute)
+    at.bind(node.func.value, value)
+
+
+@called("append")
+def _append(at: Reader, node: ast.Call) -> Value | None:
+    target = called_on(at, node)
+    if len(node.args) != 1 or not isinstance(target, Container | Row):
+        return None
+    item = at.argument(node.args[0])
+    known = element(target)
+    _rebind(at, node, Container(item if known == UNKNOWN else one_of((known, item))))
+    return NOTHING
+
+
+@called("update")
+def _update(at: Reader, node: ast.Call) -> Value | None:
+    target = called_on(at, node)
+    if not isinstance(target, Pairs):
+        return None
+    added = _dict(at, node)
+    merged = target.merge(added) if isinstance(added, Pairs) else Pairs(target.entries, "an update")
+    _rebind(at, node, merged)
+    return NOTHING
+
+
+@called("setdefault")
+def _setdefault(at: Reader, node: ast.Call) -> Value | None:
+    target = called_on(at, node)
+    if not isinstance(target, Pairs):
+        return None
+    key = _literal_key(node)
+    if key is not None and len(node.args) == 2:
+        _rebind(at, node, target.put(key, at.argument(node.args[1])))
+    return UNKNOWN
+
+
+@called("pop")
+def _pop(at: Reader, node: ast.Call) -> Value | None:
+    target = called_on(at, node)
+    if isinstance(target, Container):
+        return target.item
+    if not isinstance(target, Pairs):
+        return None
+    key = _literal_key(node)
+    if key is not None:
+        _rebind(at, node, target.drop(key))
+    return UNKNOWN
+
+
+def _literal_key(node: ast.Call) -> str | None:
+    key = node.args[0] if node.args else None
+    return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else None
+
+
+@called("get")
+def _get(at: Reader, node: ast.Call) -> Value | None:
+    target = called_on(at, node)
+    if target is None or not node.args:
+        return None
+    key = at.argument(node.args[0])
+    if isinstance(target, Parameters) and isinstance(key, Constant):
+        return Truth(accepts(target.path, str(key.value)))
+    if isinstance(target, Container):
+        return one_of((target.item, NOTHING))
+    if isinstance(target, Pairs) and isinstance(key, Constant):
+        return one_of([entry[2] for entry in target.entries if entry[0] == key.value] or [UNKNOWN])
+    return None
+
+
+@called("values")
+def _values(at: Reader, node: ast.Call) -> Value | None:
+    target = called_on(at, node)
+    return Container(element(target)) if isinstance(target, Container | Pairs) else None

@@ -1,0 +1,83 @@
+"""What reading a file gathers: uses, and what classes, functions and globals of the file may hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from matrix.engines.conditions import TRUE, Condition, every, opaque, release_part
+from matrix.engines.reading.options import either, one_of
+from matrix.engines.reading.values import UNKNOWN, Container, LocalClass, Other, Pairs, Row, Value
+
+if TYPE_CHECKING:
+    from matrix.engines.uses import Use
+
+
+@dataclass
+class ClassInfo:
+    """A class of the file: what its attributes may hold, gathered over all its methods."""
+
+    bases: tuple[Value, ...] = ()
+    attributes: dict[str, list[tuple[Condition, Value]]] = field(default_factory=dict)
+    methods: set[str] = field(default_factory=set)
+
+    def learn(self, name: str, condition: Condition, value: Value) -> None:
+        """Note one assignment to an attribute."""
+        known = self.attributes.setdefault(name, [])
+        if (condition, value) not in known and len(known) < 12:
+            known.append((condition, value))
+
+
+@dataclass
+class Findings:
+    """What reading a file gathers; the second reading keeps what the first one learned of classes."""
+
+    uses: dict[tuple[object, ...], Use] = field(default_factory=dict)
+    classes: dict[str, ClassInfo] = field(default_factory=dict)
+    returns: dict[str, list[tuple[Condition, Value]]] = field(default_factory=dict)
+    returned_before: dict[str, list[tuple[Condition, Value]]] = field(default_factory=dict)
+    globals: dict[str, list[tuple[Condition, Value]]] = field(default_factory=dict)
+    mirrors: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    passed: set[tuple[str, str]] = field(default_factory=set)
+    own_imports: set[str] = field(default_factory=set)
+    named: set[tuple[str, str]] = field(default_factory=set)
+    operators: set[tuple[str, str]] = field(default_factory=set)
+    patched: set[str] = field(default_factory=set)
+
+    def returned(self, function: str) -> Value:
+        """What a function of the file gives back; its returns exclude each other by their conditions."""
+        found = self.returns.get(function) or self.returned_before.get(function)
+        return either(found) if found else UNKNOWN
+
+    def attribute(self, cls: str, name: str) -> Value | None:
+        """What an attribute of a class of the file may hold, its own or a base's."""
+        info = self.classes.get(cls)
+        if info is None:
+            return None
+        if name in info.attributes:
+            return gathered(info.attributes[name], f"{cls}.{name}")
+        for base in info.bases:
+            if isinstance(base, LocalClass) and base.name != cls:
+                found = self.attribute(base.name, name)
+                if found is not None:
+                    return found
+        return None
+
+
+def gathered(assignments: list[tuple[Condition, Value]], what: str) -> Value:
+    """What a place holds that several lines assign, each possibly under a condition on the release."""
+    if any(isinstance(value, Container) for _, value in assignments):
+        assignments = [pair for pair in assignments if pair[1] not in {Row(), Pairs()}]
+    useful = [pair for pair in assignments if not isinstance(pair[1], Other)]
+    if not useful:
+        return UNKNOWN
+    if len(useful) < len(assignments):
+        useful = [*useful, (TRUE, UNKNOWN)]
+    if len({value for _, value in useful}) == 1:
+        return one_of(value for _, value in useful)
+    return either(
+        [
+            (every((opaque(f"{what} as assigned by its line {number}"), release_part(condition))), value)
+            for number, (condition, value) in enumerate(useful)
+        ]
+    )

@@ -1,0 +1,126 @@
+"""Bodies of functions: read once for themselves, and once more for a call that decides between paths."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from matrix.engines.conditions import FALSE, TRUE, every
+from matrix.engines.reading.declared import annotated
+from matrix.engines.reading.options import either, options
+from matrix.engines.reading.reader import ExhaustedError
+from matrix.engines.reading.scopes import Definition, Following, Scope
+from matrix.engines.reading.texts import dotted, shorten
+from matrix.engines.reading.values import NOTHING, UNKNOWN, Function, Local, Symbol, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matrix.engines.reading.arguments import Given
+    from matrix.engines.reading.reader import Reader
+
+_MAX_FOLLOWED = 3
+
+
+def read_body(at: Reader, function: Definition) -> None:
+    """Read a function for itself, its parameters as they are declared."""
+    kept = at.scope, at.path, at.frames, at.repeats, at.quiet
+    if not at.following and not function.outer.qualname:
+        at.steps = 0
+    _enter(at, function)
+    at.path, at.frames, at.repeats = list(function.path), [], 1
+    scope = at.scope
+    try:
+        if at.run(function.node.body):
+            at.found.returns.setdefault(function.qualname, []).append((TRUE, NOTHING))
+    except ExhaustedError:
+        if at.following or function.outer.qualname:
+            raise
+        at.scope, at.path, at.frames, at.repeats, at.quiet = scope, [], [], 1, kept[4]
+        exhausted(at, function.node.body, function.qualname)
+    declared = annotated(at, function.node.returns)
+    if declared != UNKNOWN:
+        at.found.returns[function.qualname] = [(TRUE, declared)]
+    at.scope, at.path, at.frames, at.repeats, at.quiet = kept
+
+
+def _enter(at: Reader, function: Definition) -> list[str]:
+    """Open a function's scope, its parameters as they are declared; gives the names of the positional ones."""
+    node, outer = function.node, function.outer
+    static = any(shorten(item) == "staticmethod" for item in node.decorator_list)
+    parameters = [*node.args.posonlyargs, *node.args.args]
+    self_name = parameters[0].arg if function.is_method and parameters and not static else ""
+    rest = [item.arg for item in (node.args.vararg, node.args.kwarg) if item is not None]
+    at.scope = Scope(
+        parent=outer if not outer.cls or outer.self_name else outer.parent,
+        qualname=function.qualname,
+        cls=outer.cls,
+        self_name=self_name or outer.self_name or ("-" if function.is_method else ""),
+        rest=tuple(rest),
+    )
+    for parameter in (*parameters, *node.args.kwonlyargs):
+        at.scope.names[parameter.arg] = annotated(at, parameter.annotation)
+    for name in rest:
+        at.scope.names[name] = UNKNOWN
+    if self_name:
+        at.scope.names[self_name] = Local(outer.cls)
+    return [parameter.arg for parameter in parameters]
+
+
+def follow(at: Reader, call: ast.Call, name: str, given: Given) -> Value | None:
+    """What a function of the file gives back for what one call passes; None where it is not followed."""
+    function = at.definitions.get(name)
+    if function is None or len(at.following) >= _MAX_FOLLOWED or given.unknown or given.keywords.unknown:
+        return None
+    if any(item.function == name for item in at.following):
+        return None
+    kept = at.scope, list(at.path), at.repeats, at.inside_call
+    returns = at.found.returns.pop(name, None)
+    following = Following(name, call, at.scope.qualname)
+    at.following.append(following)
+    _enter_for(at, function, given)
+    at.inside_call = 0
+    if at.run(function.node.body):
+        at.found.returns.setdefault(name, []).append((TRUE, NOTHING))
+    result = either(
+        [
+            (
+                condition,
+                following.forwards.get(single.name, single) if isinstance(single, Function) else single,
+            )
+            for reached, value in at.found.returns.pop(name, [])
+            for inner, single in options(value)
+            if (condition := every((reached, inner))) != FALSE
+        ]
+    )
+    at.following.pop()
+    at.scope, at.path, at.repeats, at.inside_call = kept
+    if returns is not None:
+        at.found.returns[name] = returns
+    return result
+
+
+def _enter_for(at: Reader, function: Definition, given: Given) -> None:
+    """Open a function's scope, its parameters as one call gives them."""
+    names = _enter(at, function)
+    declared = function.node.args
+    defaults = dict(zip(names[::-1], declared.defaults[::-1], strict=False)) | {
+        item.arg: default
+        for item, default in zip(declared.kwonlyargs, declared.kw_defaults, strict=True)
+        if default is not None
+    }
+    if function.is_method and at.scope.self_name != "-":
+        names = names[1:]
+    at.scope.names |= {name: at.value(default) for name, default in defaults.items()}
+    at.scope.names |= dict(zip(names, given.positional, strict=False))
+    at.scope.names |= {key: value for key, _, value in given.keywords.entries}
+
+
+def exhausted(at: Reader, body: Sequence[ast.stmt], where: str) -> None:
+    """Note the calls of a body that has more branches than are worth following."""
+    at.steps = 0
+    for node in (inner for statement in body for inner in ast.walk(statement)):
+        if isinstance(node, ast.Call) and dotted(node.func):
+            for _, single in options(at.value(node.func)):
+                if isinstance(single, Symbol):
+                    at.uncertain(node, single, f"on what {where or 'the file'} has too many branches for")

@@ -1,0 +1,120 @@
+"""Calls into FlashInfer: what each passes, and what speaks against its being reached."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from matrix.engines.conditions import (
+    TRUE,
+    Condition,
+    asks_release,
+    consistent,
+    every,
+    implied,
+    negate,
+    terms,
+    unfollowed,
+)
+from matrix.engines.reading.arguments import Given, gated
+from matrix.engines.reading.options import options
+from matrix.engines.reading.texts import shorten
+from matrix.engines.reading.values import NOTHING, UNKNOWN, Constant, Member, Symbol, Truth, Value
+from matrix.engines.uses import Arguments
+
+if TYPE_CHECKING:
+    from matrix.engines.reading.reader import Reader
+
+_MAX_PATH = 2
+
+
+def call_symbol(
+    at: Reader, node: ast.Call, symbol: Symbol, given: Given, *, condition: Condition, doubt: str
+) -> Value:
+    """Note a call of a symbol; gives what stands for its result."""
+    if at.following and _hands_on(at, node, given):
+        at.following[-1].forwards[at.scope.qualname] = Symbol(symbol.path, "lazy", symbol.line)
+    for value in given.values:
+        at.found.passed |= {
+            (single.enum, single.name) for _, single in options(value) if isinstance(single, Member)
+        }
+    at.note(
+        node,
+        symbol,
+        kind="call",
+        form="call",
+        condition=condition,
+        arguments=_noted(given, [*at.path, condition]),
+        doubt=doubt or _patched(at, symbol),
+    )
+    if symbol.path.count("()") >= _MAX_PATH:
+        return UNKNOWN
+    return Symbol(f"{symbol.path}()", symbol.via, symbol.line)
+
+
+def _hands_on(at: Reader, node: ast.Call, given: Given) -> bool:
+    """Whether a function passes all of its own arguments and nothing else."""
+    if not given.unknown or given.positional or given.keywords.entries:
+        return False
+    rest = {shorten(item.value) for item in node.args if isinstance(item, ast.Starred)}
+    return rest | {shorten(item.value) for item in node.keywords if item.arg is None} == set(at.scope.rest)
+
+
+def _noted(given: Given, here: list[Condition]) -> Arguments:
+    named = ((key, value) for key, _, value in given.keywords.entries)
+    by_position = ((f"#{number}", value) for number, value in enumerate(given.positional))
+    return Arguments(
+        positional=len(given.positional),
+        keywords=tuple(
+            (key, presence)
+            for key, presence, _ in given.keywords.entries
+            if consistent([*here, presence]) and not unfollowed(presence)
+        ),
+        unknown=given.unknown or given.keywords.unknown or gated(given.keywords),
+        integers=tuple(
+            (key, value.value)
+            for key, value in (*by_position, *named)
+            if isinstance(value, Constant)
+            and isinstance(value.value, int)
+            and not isinstance(value.value, bool)
+        ),
+    )
+
+
+def _patched(at: Reader, symbol: Symbol) -> str:
+    method = symbol.path.rpartition(".")[2]
+    patched = "()." in symbol.path and method in at.found.patched
+    return f"`.{method}` is replaced elsewhere in the file" if patched else ""
+
+
+def meant(at: Reader, node: ast.Call, symbol: Symbol, condition: Condition) -> tuple[Condition, Symbol]:
+    """A call through a name that may be None or unset: its condition and symbol, as nothing before it asks.
+
+    Where the line is certain to be reached, the name's condition is none of the call; else a doubt tells of it.
+    """
+    lacking = [term for term in terms(condition) if asks_release(term) and not implied(term, at.path)]
+    if at.following or not lacking or not consistent([*at.path, negate(every(lacking))]):
+        return condition, symbol
+    rest = every(term for term in terms(condition) if term not in lacking)
+    if _is_reached(at, lacking):
+        return rest, replace(symbol, via="attribute")
+    doubt = f"`{shorten(node.func)}` is then None or unset, and whether this call is reached is not seen"
+    at.note(node, symbol, kind="import", form="attribute", condition=rest, doubt=doubt)
+    return condition, symbol
+
+
+def _is_reached(at: Reader, lacking: list[Condition]) -> bool:
+    """Whether a public function, or the file itself, gets to this line with nothing asked on the way."""
+    if at.scope.cls or at.scope.qualname.startswith("_") or "." in at.scope.qualname:
+        return False
+    if any(term != TRUE for condition in at.path for term in terms(condition)):
+        return False
+    top = at.scope
+    while top.parent is not None:
+        top = top.parent
+    return not any(
+        isinstance(single, Constant | Truth) and single != NOTHING and set(lacking) & set(terms(condition))
+        for value in top.names.values()
+        for condition, single in options(value)
+    )
