@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.version import InvalidVersion, Version
 
 from matrix.engines.binding import Misfit, bind, shifted
-from matrix.engines.conditions import TRUE, Condition, atoms, decide, describe, terms
+from matrix.engines.conditions import TRUE, Condition, asks_release, atoms, decide, describe, terms
 from matrix.engines.integers import judge_literals, judge_members, judge_mirror
 from matrix.engines.verdict import CallVerdict, Judgement
 
@@ -168,9 +168,13 @@ class Judge:
         return _caught(rescue) if rescue else ""
 
     def _undecided(self, use: Use) -> str:
-        """What the line hangs on, where the release does not tell whether that holds."""
-        hanging = next((term for term in terms(use.condition) if decide(term, self.holds) is None), None)
-        return f"whether it is reached hangs on `{describe(hanging)}`, not known of it" if hanging else ""
+        """The question to the release that the line hangs on, where the release does not tell."""
+        open_terms = [term for term in terms(use.condition) if decide(term, self.holds) is None]
+        hanging = [atom for term in open_terms for atom in atoms(term) if asks_release(atom)]
+        untold = next((atom for atom in hanging if self.holds(atom) is None), None)
+        return (
+            f"whether it is reached hangs on `{describe(untold)}`, which is not known here" if untold else ""
+        )
 
     def _probed(self, use: Use, parameter: str = "", *, optional: bool = False) -> str:
         """A function of the engine that asks for just this before the line is reached, and gets a no.
