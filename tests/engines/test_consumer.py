@@ -208,7 +208,10 @@ class Local(Library):
         return self.versions
 
     def get(self, release):
-        return super().get(release if "/" in release else str(self.folder / release))
+        surface = super().get(release if "/" in release else str(self.folder / release))
+        if "/" not in release:
+            surface.release = release
+        return surface
 
     def _open(self, release):
         return super()._open(release if "/" in release else str(self.folder / release))
