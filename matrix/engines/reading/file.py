@@ -23,7 +23,7 @@ from matrix.engines.reading.stars import stars_of
 from matrix.engines.reading.values import Constant, Function, Pairs, Symbol, Truth, Value
 from matrix.engines.uses import Use
 
-from . import (  # noqa: F401 - each enters what it reads
+from . import (  # noqa: F401 - each enters in `dispatch` what it reads
     attributes,
     branches,
     by_name,
