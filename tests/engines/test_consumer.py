@@ -216,8 +216,8 @@ class Local(Library):
     def _open(self, release):
         return super()._open(release if "/" in release else str(self.folder / release))
 
-    def _kept(self, project, version):
-        return None if version in self.unread else super()._kept(project, version) or version
+    def is_kept(self, version):
+        return version not in self.unread
 
 
 def lay(folder, files):
