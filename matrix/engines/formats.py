@@ -10,7 +10,8 @@ from matrix import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from matrix.engines.consumer import Judged, Note, Report
+    from matrix.engines.consumer import Judged, Report
+    from matrix.engines.risks import Note
 
 _NOTES = 40
 _RISK = "at-risk"

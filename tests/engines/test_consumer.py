@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from matrix.cli import check_consumer
-from matrix.engines import baseline, consumer, formats
+from matrix.engines import baseline, consumer, formats, risks
 from matrix.engines.config import general
 from matrix.engines.judge import Judge
 from matrix.engines.provider import Provider
@@ -264,7 +264,7 @@ def test_markdown_folds_what_does_not_break(report):
 
 
 def test_sarif_names_risks_and_has_what_the_standard_requires(report):
-    risk = consumer.Note(symbol="flashinfer.run", name="a", text="relies on it", where=("server/a b.py:4",))
+    risk = risks.Note(symbol="flashinfer.run", name="a", text="relies on it", where=("server/a b.py:4",))
     document = formats.sarif(replace(report, risks=[risk]))
     assert document["version"] == "2.1.0"
     [run] = document["runs"]
@@ -284,10 +284,10 @@ def test_sarif_names_risks_and_has_what_the_standard_requires(report):
 
 
 def test_a_moved_parameter_names_what_moved_it():
-    assert consumer._cause("c", ["a", "b", "c"], ["n", "a", "c"]) == (
+    assert risks._cause("c", ["a", "b", "c"], ["n", "a", "c"]) == (
         "c moved, as n came in before it and b no longer stands before it"
     )
-    assert consumer._cause("b", ["a", "b"], ["b", "a"]) == "b moved, as a no longer stands before it"
+    assert risks._cause("b", ["a", "b"], ["b", "a"]) == "b moved, as a no longer stands before it"
 
 
 COPIED = {

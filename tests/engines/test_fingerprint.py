@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 import matrix.engines
 from matrix.engines import fingerprint
 
@@ -34,15 +36,22 @@ def test_all_code_behind_a_reading_is_in_it():
     assert reached("release") | reached("config") <= set(fingerprint.read_by())
 
 
-def test_another_content_is_another_fingerprint(monkeypatch, tmp_path):
-    before = fingerprint.fingerprint()
-    paths = fingerprint.read_by()
+def test_all_code_behind_a_verdict_is_in_it():
+    assert reached("columns") <= set(fingerprint.judged_by())
+
+
+@pytest.mark.parametrize(
+    ("version", "named"),
+    [(fingerprint.fingerprint, fingerprint.read_by), (fingerprint.judging, fingerprint.judged_by)],
+)
+def test_another_content_is_another_fingerprint(monkeypatch, tmp_path, version, named):
+    before, paths = version(), named()
     for path in paths:
         edited = tmp_path / path.name
         edited.write_bytes(path.read_bytes() + b"#")
         monkeypatch.setattr(
             fingerprint,
-            "read_by",
+            named.__name__,
             lambda path=path, edited=edited: [edited if one == path else one for one in paths],
         )
-        assert fingerprint.fingerprint.__wrapped__() != before
+        assert version.__wrapped__() != before
