@@ -12,6 +12,7 @@ from matrix.engines.reading.dispatch import evaluates
 from matrix.engines.reading.options import either, options
 from matrix.engines.reading.texts import dotted, shorten
 from matrix.engines.reading.values import (
+    NOTHING,
     UNKNOWN,
     Asked,
     Function,
@@ -75,14 +76,15 @@ def attribute(at: Reader, node: ast.expr, base: Value, name: str) -> Value:
     Args:
         at: where it is read.
         node: the base as it is written.
-        base: its value.
+        base: its value; None has no attribute that leads anywhere.
         name: the attribute's.
     """
     path = dotted(node)
     local = at.scope.find(f"{path}.{name}") if path else None
     if local is not None:
         return local
-    return either([(condition, _single(at, single, name)) for condition, single in options(base)])
+    there = [(condition, single) for condition, single in options(base) if single != NOTHING]
+    return either([(condition, _single(at, single, name)) for condition, single in there])
 
 
 def _single(at: Reader, base: Value, name: str) -> Value:
