@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Kind", "Screening"]
 
-_IMPORTS = re.compile(rb"^[ \t]*from[ \t]+([\w.]+)[ \t]+import\b", re.MULTILINE)
+_IMPORTS = re.compile(rb"^[ \t]*from[ \t]+([\w.]+)[ \t]+import\b(?:[ \t]*\(([^)]*)\)|([^\n]*))", re.MULTILINE)
+_MODULE = re.compile(rb"\b[a-z_][a-z_0-9]*\b")
+"""The usual name of a module, among those that are imported."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,14 @@ class Screening:
         strong = self.provider in content and self.strong.search(content) is not None
         if b"Enum" in content and self.copies.search(content):
             strong = True
-        ends = {found.rpartition(b".")[2].decode() for found in _IMPORTS.findall(content)} - {""}
+        ends: set[str] = set()
+        for module, *names in _IMPORTS.findall(content) if not strong else ():
+            modules = [module.rpartition(b".")[2], *_MODULE.findall(b" ".join(names))]
+            ends.update(end.decode() for end in modules if end)
         mentions = [
             (found[1].decode(), content.count(b"\n", 0, found.start()) + 1)
             for found in (
                 self.members.finditer(content) if b"Type." in content or b"Layout." in content else ()
             )
         ]
-        return [strong, [] if strong else sorted(ends), mentions]
+        return [strong, sorted(ends), mentions]

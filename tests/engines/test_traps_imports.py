@@ -162,7 +162,21 @@ TRAPS = {
             """,
         },
         "change": ("scale", "y"),
-        "wrong": "a call through a module imported by `from package import module` is not seen",
+    },
+    "a name of a module of the engine, where FlashInfer is not named": {
+        "quiet": {
+            "names": """
+                def get():
+                    from flashinfer.core import Wrapper
+                    return Wrapper
+            """,
+            "use": """
+                from sglang import names as n
+                def f(x):
+                    return n.get()(None).run(x, lse=2)
+            """,
+        },
+        "change": ("lse", "y"),
     },
     "a flag of a module of the engine": {
         "quiet": {
@@ -180,7 +194,6 @@ TRAPS = {
         },
         "change": ("hasattr(c, 'gone')", "hasattr(c, 'run')"),
         "calm": GUARDED,
-        "wrong": "broken at call: the flag is not seen through `from package import module`",
     },
     "imported beside another package": {
         "quiet": """

@@ -101,8 +101,8 @@ def _single(at: Reader, base: Value, name: str) -> Value:
     if isinstance(base, Local):
         found = at.found.attribute(base.name, name)
         return _method(at, base.name, name) if found is None else found
-    if isinstance(base, Own) and ":" not in base.path:
-        return at.name(at.own(base.path, name))
+    if isinstance(base, Own):
+        return _of_own(at, base.path, name)
     if isinstance(base, Parameters) and name in {"parameters", "args", "keys"}:
         return base
     if isinstance(base, Release):
@@ -110,6 +110,12 @@ def _single(at: Reader, base: Value, name: str) -> Value:
     if isinstance(base, Split | Number | Asked):
         return Asked(name) if name in _OF_TEXTS else UNKNOWN
     return UNKNOWN
+
+
+def _of_own(at: Reader, path: str, name: str) -> Value:
+    """What another file of the engine defines, or nothing known: `package:name` may be a module or anything."""
+    found = at.own(path.replace(":", "."), name)
+    return UNKNOWN if ":" in path and isinstance(found, Own) else at.name(found)
 
 
 def _method(at: Reader, cls: str, name: str) -> Value:
