@@ -208,6 +208,10 @@ class Judge:
 
     def _call(self, use: Use, found: Found) -> Judgement:
         assert use.arguments is not None
+        if use.arguments.held and found.kind == "function":
+            if "." in found.qualname.partition(":")[2]:
+                found = replace(found, kind="unknown", why=f"`{use.symbol}` is a method that a class holds")
+            return self._call(replace(use, arguments=use.arguments.as_method()), found)
         if found.kind in {"unknown", "value", "module"} or found.parameters is None:
             why = found.why or f"`{use.symbol}` is not a function or class in the source"
             return Judgement(

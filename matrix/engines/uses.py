@@ -54,12 +54,26 @@ class Arguments:
         keywords: each keyword with the condition under which it is passed.
         unknown: why further arguments cannot be seen; empty where all are.
         integers: literal integers passed to a keyword (its name) or a position (`#0`).
+        held: whether a plain function is given the instance first, whose class holds it.
     """
 
     positional: int = 0
     keywords: tuple[tuple[str, Condition], ...] = ()
     unknown: str = ""
     integers: tuple[tuple[str, int], ...] = ()
+    held: bool = False
+
+    def as_method(self) -> Arguments:
+        """What a plain function is given that became a method: the instance, and then these."""
+        return replace(
+            self,
+            positional=self.positional + 1,
+            integers=tuple(
+                (f"#{int(name[1:]) + 1}" if name.startswith("#") else name, value)
+                for name, value in self.integers
+            ),
+            held=False,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +135,9 @@ class Use:
         if self.guards:
             data["guards"] = [vars(guard) for guard in self.guards]
         if self.arguments is not None:
-            data["arguments"] = vars(self.arguments)
+            data["arguments"] = vars(self.arguments).copy()
+            if not self.arguments.held:
+                del data["arguments"]["held"]
         return data
 
     @classmethod
@@ -139,6 +155,7 @@ class Use:
                 keywords=tuple((name, from_json(condition)) for name, condition in raw["keywords"]),
                 unknown=raw["unknown"],
                 integers=tuple((name, value) for name, value in raw["integers"]),
+                held=raw.get("held", False),
             )
         if "member" in data:
             fields["member"] = (data["member"][0], data["member"][1])

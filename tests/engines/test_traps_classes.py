@@ -112,7 +112,6 @@ TRAPS = {
                     return self.call(x, scale=1)
         """,
         "change": ("scale", "y"),
-        "wrong": "what a `staticmethod` call holds is not known",
     },
     "a function of FlashInfer that becomes a method": {
         "quiet": """
@@ -123,7 +122,72 @@ TRAPS = {
                     return self.call()
         """,
         "change": ("self.call()", "self.call(1)"),
-        "wrong": "the other way round: the object itself is not counted as the first argument",
+    },
+    "a function of FlashInfer that becomes a method, given away": {
+        "quiet": """
+            from flashinfer.tuned import tuned
+            class Layer:
+                call = tuned
+            def f(layer: Layer):
+                call = layer.call
+                return call(fast=True)
+        """,
+        "change": ("fast=True", "1, fast=True"),
+    },
+    "a class of FlashInfer kept in a class": {
+        "quiet": """
+            from flashinfer.core import Wrapper
+            class Layer:
+                made = Wrapper
+                def forward(self, buffer):
+                    return self.made(buffer)
+        """,
+        "change": ("made(buffer)", "made(buffer, 1)"),
+    },
+    "a partial kept in a class": {
+        "quiet": """
+            from functools import partial
+            from flashinfer.core import run
+            class Layer:
+                call = partial(run, scale=2)
+                def forward(self, x):
+                    return self.call(x)
+        """,
+        "change": ("self.call(x)", "self.call()"),
+    },
+    "a function of FlashInfer kept on the object": {
+        "quiet": """
+            from flashinfer.norm import rms
+            class Layer:
+                def __init__(self):
+                    self.call = rms
+                def forward(self):
+                    return self.call(1)
+        """,
+        "change": ("self.call(1)", "self.call()"),
+    },
+    "a function of FlashInfer as a field": {
+        "quiet": """
+            from dataclasses import dataclass
+            from typing import Callable
+            from flashinfer.norm import rms
+            @dataclass
+            class Layer:
+                call: Callable = rms
+                def forward(self):
+                    return self.call(1)
+        """,
+        "change": ("self.call(1)", "self.call()"),
+    },
+    "an annotation of an empty tuple": {
+        "quiet": """
+            from typing import Tuple
+            from flashinfer.norm import rms
+            def f(x, none: Tuple[()]) -> Tuple[()]:
+                rms(x)
+                return ()
+        """,
+        "change": ("rms(x)", "rms(x, 1)"),
     },
     "the class itself asked for": {
         "quiet": """

@@ -59,6 +59,31 @@ def test_a_function_that_is_too_much_to_follow_is_told():
     assert "too many branches" in use.doubt
 
 
+TOO_MUCH = "a" + ".pop()" * 30
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        f"def g(a):\n    def h():\n        return {TOO_MUCH}\n    return h",
+        f"class C:\n    b = {TOO_MUCH}",
+        f"def h(v):\n    return {TOO_MUCH}\ndef g():\n    return h(flashinfer.__version__)",
+    ],
+)
+def test_what_follows_on_what_is_too_much_is_read(before):
+    after = "def f(x):\n    flashinfer.core.kept\n    flashinfer.core.run(x, y=1)\n"
+    source = f"import flashinfer\n{before}\n{after}"
+    facts = read_file(source.encode(), "a/b.py", "a.b", config.load("sglang"))
+    read = {use.symbol: use.doubt for use in facts.uses if use.scope == "f"}
+    assert read == {"flashinfer.core": "", "flashinfer.core.kept": "", "flashinfer.core.run": ""}
+
+
+def test_what_a_class_that_is_too_much_leaves_to_the_module_is_exported():
+    source = f"import flashinfer\nfrom flashinfer.core import run\nclass C:\n    b = {TOO_MUCH}\n"
+    facts = read_file(source.encode(), "a/b.py", "a.b", config.load("sglang"))
+    assert set(facts.exports) == {"flashinfer", "run"}
+
+
 def test_tests_and_benchmarks_are_left_out(read):
     modules = ("__init__", "a", "test.b", "test_c", "bench_d", "x.tests.e")
     release = read(dict.fromkeys(modules, "import flashinfer"))

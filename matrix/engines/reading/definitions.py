@@ -64,7 +64,8 @@ def _class(at: Reader, node: ast.ClassDef) -> None:
         return
     if mentions(node, at.importers):
         at.importers.add(node.name)
-    at.found.classes.setdefault(node.name, ClassInfo()).bases = bases
+    info = at.found.classes.setdefault(node.name, ClassInfo())
+    info.bases, info.decorators = bases, tuple(shorten(item) for item in node.decorator_list)
     at.scope.names[node.name] = LocalClass(node.name)
     outer = at.scope
     at.scope = Scope(parent=outer, cls=node.name)

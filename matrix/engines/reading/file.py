@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from matrix.engines.conditions import TRUE, Condition, about_release, from_json
+from matrix.engines.reading.dispatch import executor
 from matrix.engines.reading.exports import leads_into_provider, value_from_json, value_to_json
 from matrix.engines.reading.findings import Findings, gathered
 from matrix.engines.reading.functions import exhausted, read_body
@@ -151,14 +152,20 @@ def _learn_imports(at: Reader, tree: ast.Module, source: bytes) -> None:
 def _read_twice(at: Reader, tree: ast.Module) -> None:
     for quiet in (True, False):
         at.quiet = quiet
-        at.scope = Scope()
+        at.scope = module = Scope()
         at.found.returned_before, at.found.returns = at.found.returns, {}
         at.deferred, at.definitions, at.steps = [], {}, 0
-        try:
-            at.run(tree.body)
-        except ExhaustedError:
-            at.path, at.frames, at.repeats, at.following = [], [], 1, []
-            exhausted(at, tree.body, "")
+        for statement in tree.body:
+            try:
+                goes_on = executor(statement)(at, statement)
+            except ExhaustedError:
+                at.scope, at.path, at.frames, at.repeats, at.following = module, [], [], 1, []
+                at.quiet, at.inside_call = quiet, 0
+                exhausted(at, [statement], "")
+                continue
+            if goes_on is False:
+                break
+        at.path = []
         for name, assigned in at.found.globals.items():
             first = [(TRUE, at.scope.names[name])] if name in at.scope.names else []
             at.scope.names[name] = gathered([*first, *assigned], name)

@@ -20,6 +20,7 @@ class ClassInfo:
     bases: tuple[Value, ...] = ()
     attributes: dict[str, list[tuple[Condition, Value]]] = field(default_factory=dict)
     methods: set[str] = field(default_factory=set)
+    decorators: tuple[str, ...] = ()
 
     def learn(self, name: str, condition: Condition, value: Value) -> None:
         """Note one assignment to an attribute."""

@@ -25,6 +25,7 @@ _MAX_FOLLOWED = 3
 def read_body(at: Reader, function: Definition) -> None:
     """Read a function for itself, its parameters as they are declared."""
     kept = at.scope, at.path, at.frames, at.repeats, at.quiet
+    followed = len(at.following)
     if not at.following and not function.outer.qualname:
         at.steps = 0
     _enter(at, function)
@@ -34,9 +35,10 @@ def read_body(at: Reader, function: Definition) -> None:
         if at.run(function.node.body):
             at.found.returns.setdefault(function.qualname, []).append((TRUE, NOTHING))
     except ExhaustedError:
-        if at.following or function.outer.qualname:
+        if followed or function.outer.qualname:
             raise
         at.scope, at.path, at.frames, at.repeats, at.quiet = scope, [], [], 1, kept[4]
+        at.inside_call, at.following = 0, []
         exhausted(at, function.node.body, function.qualname)
     declared = annotated(at, function.node.returns)
     if declared != UNKNOWN:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from matrix.engines.conditions import FALSE, TRUE, every, opaque, some
 from matrix.engines.reading.arguments import two_arguments
 from matrix.engines.reading.dispatch import called
 from matrix.engines.reading.findings import ClassInfo
-from matrix.engines.reading.options import one_of, options
+from matrix.engines.reading.options import either, one_of, options
 from matrix.engines.reading.texts import shorten
-from matrix.engines.reading.values import NOTHING, Local, LocalClass, Other, Symbol, Truth, Value
+from matrix.engines.reading.values import (
+    NOTHING,
+    UNKNOWN,
+    Local,
+    LocalClass,
+    Other,
+    Pairs,
+    Partial,
+    Symbol,
+    Truth,
+    Value,
+)
 
 if TYPE_CHECKING:
     from matrix.engines.reading.reader import Reader
@@ -84,6 +96,39 @@ def narrow(at: Reader, test: ast.expr, *, positive: bool) -> None:
             at.scope.names[name] = Symbol(f"{kind.path}()", kind.via, kind.line)
         elif positive and isinstance(kind, LocalClass):
             at.scope.names[name] = Local(kind.name)
+
+
+def as_held(value: Value) -> Value:
+    """What a class gives its instances of a value that its body assigns."""
+    return either(
+        [
+            (condition, replace(single, held=True) if isinstance(single, Symbol) else single)
+            for condition, single in options(value)
+        ]
+    )
+
+
+def as_static(value: Value) -> Value:
+    """A value that stays what it is where a class holds it."""
+    return either(
+        [
+            (condition, Partial(single, (), Pairs()) if isinstance(single, Symbol) else single)
+            for condition, single in options(value)
+        ]
+    )
+
+
+def as_declared(at: Reader, value: Value) -> Value:
+    """What a class holds that declares an attribute with a value: a field's goes to each instance itself."""
+    info = at.found.classes[at.scope.cls]
+    if any("dataclass" in text or "define" in text for text in info.decorators):
+        return as_static(value)
+    return UNKNOWN if info.bases or info.decorators else value
+
+
+@called("staticmethod")
+def _staticmethod(at: Reader, node: ast.Call) -> Value | None:
+    return as_static(at.argument(node.args[0])) if len(node.args) == 1 else None
 
 
 @called("super")

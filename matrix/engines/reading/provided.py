@@ -45,7 +45,7 @@ def call_symbol(
         kind="call",
         form="call",
         condition=condition,
-        arguments=_noted(given, [*at.path, condition]),
+        arguments=replace(_noted(given, [*at.path, condition]), held=symbol.held),
         doubt=doubt or _patched(at, symbol),
     )
     if symbol.path.count("()") >= _MAX_PATH:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from matrix.engines.conditions import TRUE, every, release_part
 from matrix.engines.reading.declared import annotated
 from matrix.engines.reading.dispatch import binds, executes
+from matrix.engines.reading.instances import as_declared, as_held
 from matrix.engines.reading.options import element, one_of, options
 from matrix.engines.reading.texts import dotted, shorten
 from matrix.engines.reading.values import (
@@ -39,6 +40,8 @@ def _ann_assign(at: Reader, node: ast.AnnAssign) -> None:
     if isinstance(value, Other) or value in {NOTHING, Row(), Pairs()}:
         declared = annotated(at, node.annotation)
         value = value if declared == UNKNOWN else declared
+    elif at.scope.cls and not at.scope.self_name:
+        value = as_declared(at, value)
     at.bind(node.target, value)
 
 
@@ -78,7 +81,7 @@ def _bind_name(at: Reader, target: ast.Name, value: Value) -> None:
     if target.id in at.scope.declared_global:
         at.found.globals.setdefault(target.id, []).append((release_part(every(at.path)), value))
     elif at.scope.cls and not at.scope.self_name:
-        at.found.classes[at.scope.cls].learn(target.id, TRUE, value)
+        at.found.classes[at.scope.cls].learn(target.id, TRUE, as_held(value))
 
 
 @binds(ast.Attribute)

@@ -42,12 +42,14 @@ class Symbol:
         via: how the engine got at it: `import`, `attribute`, or `lazy` (a helper that imports at first call).
         line: where it was imported, 0 where it was not by name.
         rescue: what a lazy helper does where the symbol is missing; empty where it raises.
+        held: whether it is looked up on an instance whose class holds it: a plain function is then a method.
     """
 
     path: str
     via: str = "attribute"
     line: int = 0
     rescue: str = ""
+    held: bool = False
 
 
 @dataclass(frozen=True)
