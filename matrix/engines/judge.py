@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 _IMPORTING = {"from", "module", "star"}
 _BRANCHES = "may also be something else"
 """How a use's doubt begins to speak of a name that is FlashInfer's on some branch only."""
+_LACKING = {"none": "TypeError", "unset": "NameError", "unbound": "UnboundLocalError"}
+"""What a call raises through a name that is None or unset where the symbol is missing."""
+_SO = {
+    "none": ", so that None is called",
+    **dict.fromkeys(("unset", "unbound"), ", so that the name is unset"),
+}
 _HERE = ", where it is FlashInfer's"
 
 
@@ -133,15 +139,17 @@ class Judge:
         by_import = use.form in _IMPORTING or (
             use.kind == "call" and use.via == "import" and "()" not in use.symbol
         )
-        error = "ImportError" if by_import else "AttributeError"
-        guard = self._guard(use, error) or self._probed(use)
+        error = "ImportError" if by_import else _LACKING.get(use.via, "AttributeError")
+        what += _SO.get(use.via, "")
+        asks = self._probed(use)
+        guard = self._guard(use, error) or (asks if use.via not in _LACKING else "")
         if not guard and (use.rescue or use.form == "lazy"):
             guard = f"the lazy helper then uses {use.rescue}" if use.rescue else "looked up when it is called"
         if guard:
             return Judgement(verdict=CallVerdict.GUARDED, reason=what, guard=guard, **common)
         settled = self._settled(use)
-        doubt = (use.doubt if not settled else "") or self._undecided(use)
-        doubt = doubt or (self._unclear(use) if use.scope else "")
+        doubt = (use.doubt if not settled else "") or self._undecided(use) or self._unsure(use, error)
+        doubt = doubt or use.unasked or asks or (self._unclear(use) if use.scope else "")
         if doubt:
             return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{what}, but {doubt}", **common)
         at_import = by_import or (use.form == "attribute" and use.level == "module")
@@ -164,8 +172,24 @@ class Judge:
             false = [atom for term in closed for atom in atoms(term) if self.holds(atom) is False]
             why = " and ".join(dict.fromkeys(describe(atom) for atom in false)) or describe(closed[0])
             return f"not reached, as this does not hold there: {why}"
-        rescue = next((guard for guard in use.guards if guard.rescues(error)), None)
-        return _caught(rescue) if rescue else ""
+        for guard in use.guards:
+            if not guard.takes(error):
+                continue
+            if not guard.raises or decide(guard.where, self.holds) is False:
+                return _caught(guard)
+            if guard.replaces:
+                break
+        return ""
+
+    def _unsure(self, use: Use, error: str) -> str:
+        """What a handler's raising hangs on, where that is not known."""
+        for guard in use.guards:
+            if guard.takes(error) and guard.raises:
+                if decide(guard.where, self.holds) is None:
+                    return f"whether `except` in line {guard.line} raises hangs on `{describe(guard.where)}`"
+                if guard.replaces:
+                    break
+        return ""
 
     def _undecided(self, use: Use) -> str:
         """The question to the release that the line hangs on, where the release does not tell."""
@@ -297,7 +321,8 @@ class Judge:
         if guard:
             return Judgement(verdict=CallVerdict.GUARDED, reason=reason, guard=guard, **common)
         settled = branch == TRUE and self._settled(use)
-        doubt = (use.doubt if not settled else "") or self._undecided(use) or self._unclear(use, first.name)
+        doubt = (use.doubt if not settled else "") or self._undecided(use)
+        doubt = doubt or self._unsure(use, "TypeError") or self._unclear(use, first.name)
         reason += _HERE if settled else ""
         if doubt:
             return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{reason}; but {doubt}", **common)

@@ -16,6 +16,8 @@ CATCHES = {
     NO_NAME: CATCHES_ALL | {"ImportError"},
     "AttributeError": CATCHES_ALL | {"AttributeError"},
     "TypeError": CATCHES_ALL | {"TypeError"},
+    "NameError": CATCHES_ALL | {"NameError"},
+    "UnboundLocalError": CATCHES_ALL | {"NameError", "UnboundLocalError"},
 }
 
 
@@ -25,24 +27,40 @@ class Guard:
 
     Attributes:
         catches: names of the exceptions of one handler, `*` for a bare `except`.
-        raises: whether that handler raises again, so that nothing is rescued.
+        raises: whether that handler raises again or ends the program, so that nothing is rescued.
         does: the handler's source, shortened.
         line: where the handler stands.
+        where: the condition under which it raises.
+        replaces: whether it raises something else, so that no handler further out sees what it caught.
     """
 
     catches: tuple[str, ...]
     raises: bool
     does: str
     line: int
+    where: Condition = TRUE
+    replaces: bool = False
 
     def but(self, exception: str) -> Guard | None:
         """The same handler without one of its exceptions; None where that was all."""
         left = tuple(name for name in self.catches if name != exception)
         return replace(self, catches=left) if left else None
 
-    def rescues(self, exception: str) -> bool:
-        """Whether the exception ends here and the engine goes on."""
-        return not self.raises and not CATCHES[exception].isdisjoint(self.catches)
+    def takes(self, exception: str) -> bool:
+        """Whether the exception comes to this handler."""
+        return not CATCHES[exception].isdisjoint(self.catches)
+
+    def to_json(self) -> dict[str, Any]:
+        """Only what differs from the defaults."""
+        return {name: value for name, value in vars(self).items() if value not in (TRUE, False)} | {
+            "raises": self.raises
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Guard:
+        """Read back what `to_json` wrote."""
+        where = from_json(data["where"]) if "where" in data else TRUE
+        return cls(**data | {"catches": tuple(data["catches"]), "where": where})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +112,7 @@ class Use:
         guards: the `try` statements around it, innermost first.
         arguments: of a call.
         doubt: why the symbol may be another one, or the line not reached; a failing verdict is then not certain.
+        unasked: of a call through a name that may be None or unset: why the line may not be reached where it is so.
         member: of a mirrored enum, name and integer.
         used: whether that member is seen to go straight into a call of FlashInfer.
         references: where that member is named.
@@ -116,6 +135,7 @@ class Use:
     guards: tuple[Guard, ...] = ()
     arguments: Arguments | None = None
     doubt: str = ""
+    unasked: str = ""
     member: tuple[str, int] | None = None
     used: bool = True
     references: tuple[str, ...] = ()
@@ -133,7 +153,7 @@ class Use:
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
         data = {name: value for name, value in fields.items() if value != _DEFAULTS[name]}
         if self.guards:
-            data["guards"] = [vars(guard) for guard in self.guards]
+            data["guards"] = [guard.to_json() for guard in self.guards]
         if self.arguments is not None:
             data["arguments"] = vars(self.arguments).copy()
             if not self.arguments.held:
@@ -145,9 +165,7 @@ class Use:
         """Read back what `to_json` wrote."""
         fields = dict(data)
         fields["condition"] = from_json(data["condition"]) if "condition" in data else TRUE
-        fields["guards"] = tuple(
-            Guard(**guard | {"catches": tuple(guard["catches"])}) for guard in data.get("guards", ())
-        )
+        fields["guards"] = tuple(Guard.from_json(guard) for guard in data.get("guards", ()))
         if "arguments" in data:
             raw = data["arguments"]
             fields["arguments"] = Arguments(

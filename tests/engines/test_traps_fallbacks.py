@@ -92,7 +92,6 @@ TRAPS = {
         "change": ("if self.gone is None", "if x is None"),
         "calm": GUARDED,
         "alarm": ("guarded", "not checkable"),
-        "wrong": "broken at import and at call even where None is asked for",
     },
     "None kept on the object by a look": {
         "quiet": """
@@ -120,7 +119,6 @@ TRAPS = {
         "change": ("def gone(*args):", "if True:"),
         "calm": GUARDED,
         "alarm": IMPORT,
-        "wrong": "broken at import: the `raise` inside of the substitute counts as the handler's",
     },
     "an error kept and raised at the call": {
         "quiet": """

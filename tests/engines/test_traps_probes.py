@@ -165,7 +165,6 @@ TRAPS = {
         "change": ("return False", "return True"),
         "calm": GUARDED,
         "alarm": ("broken at import", "guarded"),
-        "wrong": "broken at import: a `return` inside of the `try` does not depend on what is tried",
     },
     "a function that is told where to look": {
         "quiet": """

@@ -62,12 +62,19 @@ def _apply(at: Reader, node: ast.Call, function: Value) -> Value:
     others = [single for _, single in alive if not isinstance(single, Symbol | Partial)]
     results: list[tuple[Condition, Value]] = []
     for option, single in alive:
-        condition, target, doubt = option, single, ""
-        if len(alive) == 1 and isinstance(single, Symbol) and isinstance(node.func, ast.Name):
-            condition, target = meant(at, node, single, option)
+        if len(alive) == 1 and isinstance(single, Symbol) and _is_place(at, node.func):
+            condition, symbol, unasked = meant(at, node, function, option, single)
+            results.append(
+                (
+                    condition,
+                    call_symbol(at, node, symbol, given, condition=condition, doubt="", unasked=unasked),
+                )
+            )
+            continue
+        doubt = ""
         if others and not isinstance(single, Other):
             doubt = f"`{shorten(node.func, 60)}` may also be something else here"
-        results.append((condition, _invoke(at, node, target, given, condition=condition, doubt=doubt)))
+        results.append((option, _invoke(at, node, single, given, condition=option, doubt=doubt)))
     if len(others) == len(alive):
         _escape(at, node)
     result = either(results) if results else UNKNOWN
@@ -77,6 +84,13 @@ def _apply(at: Reader, node: ast.Call, function: Value) -> Value:
     ):
         return Asked(shorten(node))
     return result
+
+
+def _is_place(at: Reader, node: ast.expr) -> bool:
+    """Whether what is called is a name, or an attribute of the object itself."""
+    if isinstance(node, ast.Attribute):
+        return isinstance(node.value, ast.Name) and node.value.id == at.scope.self_name
+    return isinstance(node, ast.Name)
 
 
 def _invoke(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from matrix.engines.conditions import Condition, every, negate, opaque
+from matrix.engines.conditions import TRUE, Condition, every, negate, opaque
 from matrix.engines.reading.branches import Branch, branch, joined
 from matrix.engines.reading.dispatch import executes
+from matrix.engines.reading.handlers import guard_of
 from matrix.engines.reading.scopes import Frame
 from matrix.engines.reading.texts import shorten
-from matrix.engines.reading.values import Other, Row, Value
-from matrix.engines.uses import CATCHES, Guard
+from matrix.engines.reading.values import Other, Value
+from matrix.engines.uses import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,28 +40,13 @@ def _with(at: Reader, node: ast.With | ast.AsyncWith) -> bool:
 
 @executes(ast.Try, getattr(ast, "TryStar", ast.Try))
 def _try(at: Reader, node: ast.Try) -> bool:
-    guards = tuple(_guard(at, handler) for handler in node.handlers)
+    guards = tuple(guard_of(at, handler) for handler in node.handlers)
     before = dict(at.scope.names)
     through, body = _guarded(at, node.body, guards, node.orelse)
-    goes_on = _handled(at, node.handlers, through, before, body) if node.handlers else True
-    return at.run(node.finalbody) and goes_on if node.finalbody else goes_on
-
-
-def _guard(at: Reader, handler: ast.ExceptHandler) -> Guard:
-    catches: list[str] = []
-    if handler.type is None:
-        catches = ["*"]
-    else:
-        value = at.value(handler.type)
-        for single in value.elements if isinstance(value, Row) else (value,):
-            text = single.text if isinstance(single, Other) else ""
-            catches.append(text.rpartition(".")[2] or shorten(handler.type).rpartition(".")[2])
-    return Guard(
-        catches=tuple(catches),
-        raises=any(isinstance(inner, ast.Raise) for item in handler.body for inner in ast.walk(item)),
-        does="; ".join(shorten(item, 60) for item in handler.body)[:160],
-        line=handler.lineno,
+    goes_on = (
+        _handled(at, list(zip(node.handlers, guards, strict=True)), through, before, body) if guards else True
     )
+    return at.run(node.finalbody) and goes_on if node.finalbody else goes_on
 
 
 def _guarded(
@@ -71,15 +57,8 @@ def _guarded(
     at.frames.append(frame)
     goes_on = at.run(body)
     at.frames.pop()
-    needed = dict.fromkeys(
-        need
-        for need, exception in frame.needs
-        if any(not CATCHES[exception].isdisjoint(guard.catches) for guard in guards)
-    )
-    packages = {need[1].rpartition(".")[0] for need in needed if need[0] == "has"}
-    rescued = [need for need in needed if need[0] != "has" or need[1] not in packages]
     line = guards[0].line if guards else 0
-    through = every([*rescued, opaque(f"the try before line {line} goes through")])
+    through = every([*frame.caught(), opaque(f"the try before line {line} goes through")])
     if goes_on and orelse:
         at.path.append(through)
         goes_on = at.run(orelse)
@@ -89,19 +68,19 @@ def _guarded(
 
 def _handled(
     at: Reader,
-    handlers: Sequence[ast.ExceptHandler],
+    handlers: Sequence[tuple[ast.ExceptHandler, Guard]],
     through: Condition,
     before: dict[str, Value],
     after: Branch,
 ) -> bool:
     """Read the handlers, each with the names as before the `try`; False where nothing goes on after it."""
     leaves = after.goes_on
-    for handler in handlers:
+    for handler, guard in handlers:
         at.scope.names = dict(before)
         if handler.name:
             at.scope.names[handler.name] = Other(handler.name)
         caught = branch(at, negate(through), handler.body)
-        leaves = leaves and not caught.goes_on and not isinstance(handler.body[-1], ast.Raise)
+        leaves = leaves and not caught.goes_on and not (guard.raises and guard.where == TRUE)
         if caught.goes_on and after.goes_on:
             after = Branch(joined(at, through, after.names, caught.names), goes_on=True)
         elif caught.goes_on:

@@ -30,7 +30,14 @@ _MAX_PATH = 2
 
 
 def call_symbol(
-    at: Reader, node: ast.Call, symbol: Symbol, given: Given, *, condition: Condition, doubt: str
+    at: Reader,
+    node: ast.Call,
+    symbol: Symbol,
+    given: Given,
+    *,
+    condition: Condition,
+    doubt: str,
+    unasked: str = "",
 ) -> Value:
     """Note a call of a symbol; gives what stands for its result."""
     if at.following and _hands_on(at, node, given):
@@ -47,6 +54,7 @@ def call_symbol(
         condition=condition,
         arguments=replace(_noted(given, [*at.path, condition]), held=symbol.held),
         doubt=doubt or _patched(at, symbol),
+        unasked=unasked,
     )
     if symbol.path.count("()") >= _MAX_PATH:
         return UNKNOWN
@@ -88,20 +96,31 @@ def _patched(at: Reader, symbol: Symbol) -> str:
     return f"`.{method}` is replaced elsewhere in the file" if patched else ""
 
 
-def meant(at: Reader, node: ast.Call, symbol: Symbol, condition: Condition) -> tuple[Condition, Symbol]:
+def meant(
+    at: Reader, node: ast.Call, function: Value, condition: Condition, symbol: Symbol
+) -> tuple[Condition, Symbol, str]:
     """A call through a name that may be None or unset: its condition and symbol, as nothing before it asks.
 
-    Where the line is certain to be reached, the name's condition is none of the call; else a doubt tells of it.
+    Then the name's condition is none of the call's. The third part says why the line may not be reached where the
+    name is so; it is empty where it surely is.
     """
     lacking = [term for term in terms(condition) if asks_release(term) and not implied(term, at.path)]
     if at.following or not lacking or not consistent([*at.path, negate(every(lacking))]):
-        return condition, symbol
+        return condition, symbol, ""
     rest = every(term for term in terms(condition) if term not in lacking)
-    if _is_reached(at, lacking):
-        return rest, replace(symbol, via="attribute")
-    doubt = f"`{shorten(node.func)}` is then None or unset, and whether this call is reached is not seen"
-    at.note(node, symbol, kind="import", form="attribute", condition=rest, doubt=doubt)
-    return condition, symbol
+    symbol = replace(symbol, via=_lacked(at, node.func, function))
+    if isinstance(node.func, ast.Name) and _is_reached(at, lacking):
+        return rest, symbol, ""
+    return rest, symbol, f"whether this is reached where `{shorten(node.func)}` is None or unset is not seen"
+
+
+def _lacked(at: Reader, node: ast.expr, function: Value) -> str:
+    """How a call fails there, see `values.Symbol`."""
+    if any(single == NOTHING for _, single in options(function)):
+        return "none"
+    if isinstance(node, ast.Attribute):
+        return "attribute"
+    return "unbound" if at.scope.qualname and shorten(node) in at.scope.names else "unset"
 
 
 def _is_reached(at: Reader, lacking: list[Condition]) -> bool:

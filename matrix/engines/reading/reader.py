@@ -150,6 +150,7 @@ class Reader:
         condition: Condition = TRUE,
         arguments: Arguments | None = None,
         doubt: str = "",
+        unasked: str = "",
     ) -> None:
         """Keep one use, unless the line cannot be reached or this is the first reading."""
         scope = self.scope.qualname
@@ -184,6 +185,7 @@ class Reader:
                 guards=guards,
                 arguments=arguments,
                 doubt=doubt,
+                unasked=unasked,
             ),
         )
 
@@ -206,6 +208,10 @@ class Reader:
             arguments=Arguments(unknown=f"arguments {how}"),
             doubt=f"it is reached {how}",
         )
+
+    def reached(self) -> Condition:
+        """The condition under which this line is reached, with what the `try` around it has needed so far."""
+        return every([*self.path, *(need for frame in self.frames for need in frame.rescued())])
 
     def need(self, condition: Condition, exception: str) -> None:
         """Tell the innermost `try` what its body needs of the release, and what is raised otherwise."""

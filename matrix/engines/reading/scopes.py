@@ -6,7 +6,11 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from matrix.engines.conditions import TRUE
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from matrix.engines.conditions import Condition
     from matrix.engines.reading.values import Symbol, Value
     from matrix.engines.uses import Guard
@@ -37,6 +41,22 @@ class Frame:
 
     guards: tuple[Guard, ...]
     needs: list[tuple[Condition, str]] = field(default_factory=list)
+
+    def caught(self) -> list[Condition]:
+        """What its body has needed up to here, where a handler takes what is raised without it."""
+        return self._needed(self.guards)
+
+    def rescued(self) -> list[Condition]:
+        """The same where a handler also goes on then."""
+        return self._needed(guard for guard in self.guards if not guard.raises or guard.where != TRUE)
+
+    def _needed(self, guards: Iterable[Guard]) -> list[Condition]:
+        handlers = tuple(guards)
+        needed = dict.fromkeys(
+            need for need, exception in self.needs if any(guard.takes(exception) for guard in handlers)
+        )
+        packages = {need[1].rpartition(".")[0] for need in needed if need[0] == "has"}
+        return [need for need in needed if need[0] != "has" or need[1] not in packages]
 
 
 @dataclass

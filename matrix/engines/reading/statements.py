@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from matrix.engines.conditions import every
 from matrix.engines.reading.dispatch import executes
+from matrix.engines.reading.handlers import is_exit
 from matrix.engines.reading.instances import narrow
 from matrix.engines.reading.values import NOTHING
 
@@ -21,11 +21,17 @@ def _other(at: Reader, node: ast.stmt) -> None:
             at.value(child)
 
 
+@executes(ast.Expr)
+def _expression(at: Reader, node: ast.Expr) -> bool:
+    at.value(node.value)
+    return not is_exit(node.value)
+
+
 @executes(ast.Return)
 def _return(at: Reader, node: ast.Return) -> bool:
     value = at.value(node.value) if node.value else NOTHING
     if at.scope.qualname:
-        at.found.returns.setdefault(at.scope.qualname, []).append((every(at.path), value))
+        at.found.returns.setdefault(at.scope.qualname, []).append((at.reached(), value))
     return False
 
 

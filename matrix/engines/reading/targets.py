@@ -89,7 +89,7 @@ def _bind_attribute(at: Reader, target: ast.Attribute, value: Value) -> None:
     base = at.value(target.value)
     for _, single in options(base):
         if isinstance(single, Local) and single.name in at.found.classes:
-            at.found.classes[single.name].learn(target.attr, release_part(every(at.path)), value)
+            at.found.classes[single.name].learn(target.attr, release_part(at.reached()), value)
         elif not isinstance(value, Constant | Container | Row | Pairs):
             at.found.patched.add(target.attr)
     path = dotted(target)

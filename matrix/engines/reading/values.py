@@ -39,7 +39,9 @@ class Symbol:
 
     Attributes:
         path: for example `flashinfer.decode.BatchDecodeWithPagedKVCacheWrapper().plan`.
-        via: how the engine got at it: `import`, `attribute`, or `lazy` (a helper that imports at first call).
+        via: how the engine got at it: `import`, `attribute`, or `lazy` (a helper that imports at first call); where
+            a name for it is called that nothing asks for, what that name is without it: `none`, `unset` or, in a
+            function, `unbound`.
         line: where it was imported, 0 where it was not by name.
         rescue: what a lazy helper does where the symbol is missing; empty where it raises.
         held: whether it is looked up on an instance whose class holds it: a plain function is then a method.
