@@ -191,6 +191,10 @@ class Judge:
                     break
         return ""
 
+    def _unset(self, use: Use) -> str:
+        """Why a call may not be reached whose name stands for nothing there, though its symbol is there."""
+        return use.unasked if decide(use.named, self.holds) is False else ""
+
     def _undecided(self, use: Use) -> str:
         """The question to the release that the line hangs on, where the release does not tell."""
         open_terms = [term for term in terms(use.condition) if decide(term, self.holds) is None]
@@ -293,7 +297,7 @@ class Judge:
         """A shift, or that it is guarded: no exception handler ends it, only a test before it does."""
         guard = self._guard(use, "TypeError")
         if not guard.startswith("not reached"):
-            doubt = self._undecided(use)
+            doubt = self._undecided(use) or self._unset(use)
             return (
                 shifted
                 if not doubt
@@ -322,7 +326,7 @@ class Judge:
             return Judgement(verdict=CallVerdict.GUARDED, reason=reason, guard=guard, **common)
         settled = branch == TRUE and self._settled(use)
         doubt = (use.doubt if not settled else "") or self._undecided(use)
-        doubt = doubt or self._unsure(use, "TypeError") or self._unclear(use, first.name)
+        doubt = doubt or self._unsure(use, "TypeError") or self._unset(use) or self._unclear(use, first.name)
         reason += _HERE if settled else ""
         if doubt:
             return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{reason}; but {doubt}", **common)

@@ -48,7 +48,11 @@ class Questions:
 
     def settled(self, use: Use) -> Use:
         """A use whose condition asks the release itself, where it asked functions of the engine."""
-        return replace(use, condition=release_part(resolve(use.condition, self._answer)))
+        return replace(
+            use,
+            condition=release_part(resolve(use.condition, self._answer)),
+            named=resolve(use.named, self._answer),
+        )
 
     def placed(self, uses: Iterable[Use], asked: Iterable[tuple[str, Condition]]) -> Iterator[Use]:
         """The uses, each with the questions that are asked before it."""

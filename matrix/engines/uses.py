@@ -113,6 +113,7 @@ class Use:
         arguments: of a call.
         doubt: why the symbol may be another one, or the line not reached; a failing verdict is then not certain.
         unasked: of a call through a name that may be None or unset: why the line may not be reached where it is so.
+        named: of such a call: the condition under which the name is FlashInfer's.
         member: of a mirrored enum, name and integer.
         used: whether that member is seen to go straight into a call of FlashInfer.
         references: where that member is named.
@@ -136,6 +137,7 @@ class Use:
     arguments: Arguments | None = None
     doubt: str = ""
     unasked: str = ""
+    named: Condition = TRUE
     member: tuple[str, int] | None = None
     used: bool = True
     references: tuple[str, ...] = ()
@@ -164,7 +166,8 @@ class Use:
     def from_json(cls, data: dict[str, Any]) -> Use:
         """Read back what `to_json` wrote."""
         fields = dict(data)
-        fields["condition"] = from_json(data["condition"]) if "condition" in data else TRUE
+        for name in ("condition", "named"):
+            fields[name] = from_json(data[name]) if name in data else TRUE
         fields["guards"] = tuple(Guard.from_json(guard) for guard in data.get("guards", ()))
         if "arguments" in data:
             raw = data["arguments"]

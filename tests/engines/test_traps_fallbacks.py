@@ -106,7 +106,6 @@ TRAPS = {
         "change": ("if self.gone is", "if x is"),
         "calm": GUARDED,
         "alarm": ("guarded", "not checkable"),
-        "wrong": "guarded even where nothing asks for None",
     },
     "a substitute that raises when it is called": {
         "quiet": """
@@ -135,7 +134,6 @@ TRAPS = {
         "change": ('raise RuntimeError("FlashInfer is too old") from missing', "print(missing)"),
         "calm": GUARDED,
         "alarm": ("broken at call", "guarded"),
-        "wrong": "not checkable: the caught exception is not known to be something",
     },
 }
 

@@ -11,7 +11,7 @@ from matrix.engines.reading.by_name import by_name, lazy, loader, modules, opera
 from matrix.engines.reading.dispatch import call_reader, called, evaluates
 from matrix.engines.reading.functions import follow
 from matrix.engines.reading.options import either, options
-from matrix.engines.reading.provided import call_symbol, meant
+from matrix.engines.reading.provided import Place, call_symbol, meant
 from matrix.engines.reading.texts import shorten
 from matrix.engines.reading.values import (
     NOTHING,
@@ -63,13 +63,8 @@ def _apply(at: Reader, node: ast.Call, function: Value) -> Value:
     results: list[tuple[Condition, Value]] = []
     for option, single in alive:
         if len(alive) == 1 and isinstance(single, Symbol) and _is_place(at, node.func):
-            condition, symbol, unasked = meant(at, node, function, option, single)
-            results.append(
-                (
-                    condition,
-                    call_symbol(at, node, symbol, given, condition=condition, doubt="", unasked=unasked),
-                )
-            )
+            symbol, place = meant(at, node, function, option, single)
+            results.append((place.condition, call_symbol(at, node, symbol, given, place=place)))
             continue
         doubt = ""
         if others and not isinstance(single, Other):
@@ -102,7 +97,7 @@ def _invoke(
         )
         return _invoke(at, node, function.target, more, condition=condition, doubt=doubt)
     if isinstance(function, Symbol):
-        return call_symbol(at, node, function, given, condition=condition, doubt=doubt)
+        return call_symbol(at, node, function, given, place=Place(condition), doubt=doubt)
     if isinstance(function, LocalClass):
         loaded = loader(at, node, function.name, given)
         return Local(function.name) if loaded is None else loaded

@@ -11,7 +11,7 @@ from matrix.engines.reading.dispatch import executes
 from matrix.engines.reading.handlers import guard_of
 from matrix.engines.reading.scopes import Frame
 from matrix.engines.reading.texts import shorten
-from matrix.engines.reading.values import Other, Value
+from matrix.engines.reading.values import Caught, Value
 from matrix.engines.uses import Guard
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _handled(
     for handler, guard in handlers:
         at.scope.names = dict(before)
         if handler.name:
-            at.scope.names[handler.name] = Other(handler.name)
+            at.scope.names[handler.name] = Caught(handler.name)
         caught = branch(at, negate(through), handler.body)
         leaves = leaves and not caught.goes_on and not (guard.raises and guard.where == TRUE)
         if caught.goes_on and after.goes_on:

@@ -8,6 +8,7 @@ from matrix.engines.conditions import FALSE, TRUE, Condition, asked, every, nega
 from matrix.engines.reading.values import (
     UNKNOWN,
     Asked,
+    Caught,
     Constant,
     Container,
     Either,
@@ -173,7 +174,7 @@ def _truth(value: Value, text: str, absent: Callable[[Value], bool | None] | Non
         return opaque(text) if known is None else (TRUE if known else FALSE)
     if isinstance(value, Constant):
         return TRUE if value.value else FALSE
-    if isinstance(value, Symbol | Function | LocalClass):
+    if isinstance(value, Symbol | Function | LocalClass | Caught):
         return TRUE
     if isinstance(value, Row):
         return TRUE if value.elements else FALSE
@@ -184,4 +185,4 @@ def is_something(value: Value) -> bool | None:
     """Whether a value is not None; None where that is not known."""
     if isinstance(value, Constant):
         return value.value is not None
-    return None if isinstance(value, Other | Own) else True
+    return None if isinstance(value, Other | Own) and not isinstance(value, Caught) else True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from matrix.engines.conditions import (
     TRUE,
@@ -29,15 +29,28 @@ if TYPE_CHECKING:
 _MAX_PATH = 2
 
 
+class Place(NamedTuple):
+    """Where something is called.
+
+    Attributes:
+        condition: of the call.
+        named: the condition under which the name that is called is FlashInfer's, where nothing asks for that.
+        unasked: why the line may not be reached where it is not; empty where it surely is.
+    """
+
+    condition: Condition = TRUE
+    named: Condition = TRUE
+    unasked: str = ""
+
+
 def call_symbol(
     at: Reader,
     node: ast.Call,
     symbol: Symbol,
     given: Given,
     *,
-    condition: Condition,
-    doubt: str,
-    unasked: str = "",
+    place: Place,
+    doubt: str = "",
 ) -> Value:
     """Note a call of a symbol; gives what stands for its result."""
     if at.following and _hands_on(at, node, given):
@@ -51,10 +64,11 @@ def call_symbol(
         symbol,
         kind="call",
         form="call",
-        condition=condition,
-        arguments=replace(_noted(given, [*at.path, condition]), held=symbol.held),
+        condition=place.condition,
+        arguments=replace(_noted(given, [*at.path, place.condition]), held=symbol.held),
         doubt=doubt or _patched(at, symbol),
-        unasked=unasked,
+        named=place.named,
+        unasked=place.unasked,
     )
     if symbol.path.count("()") >= _MAX_PATH:
         return UNKNOWN
@@ -98,20 +112,19 @@ def _patched(at: Reader, symbol: Symbol) -> str:
 
 def meant(
     at: Reader, node: ast.Call, function: Value, condition: Condition, symbol: Symbol
-) -> tuple[Condition, Symbol, str]:
-    """A call through a name that may be None or unset: its condition and symbol, as nothing before it asks.
-
-    Then the name's condition is none of the call's. The third part says why the line may not be reached where the
-    name is so; it is empty where it surely is.
-    """
+) -> tuple[Symbol, Place]:
+    """A call through a name that may be None or unset: the symbol, and what is known where nothing before it asks."""
     lacking = [term for term in terms(condition) if asks_release(term) and not implied(term, at.path)]
     if at.following or not lacking or not consistent([*at.path, negate(every(lacking))]):
-        return condition, symbol, ""
-    rest = every(term for term in terms(condition) if term not in lacking)
-    symbol = replace(symbol, via=_lacked(at, node.func, function))
-    if isinstance(node.func, ast.Name) and _is_reached(at, lacking):
-        return rest, symbol, ""
-    return rest, symbol, f"whether this is reached where `{shorten(node.func)}` is None or unset is not seen"
+        return symbol, Place(condition)
+    reached = isinstance(node.func, ast.Name) and _is_reached(at, lacking)
+    return replace(symbol, via=_lacked(at, node.func, function)), Place(
+        every(term for term in terms(condition) if term not in lacking),
+        every(lacking),
+        ""
+        if reached
+        else f"whether this is reached where `{shorten(node.func)}` is None or unset is not seen",
+    )
 
 
 def _lacked(at: Reader, node: ast.expr, function: Value) -> str:

@@ -150,6 +150,7 @@ class Reader:
         condition: Condition = TRUE,
         arguments: Arguments | None = None,
         doubt: str = "",
+        named: Condition = TRUE,
         unasked: str = "",
     ) -> None:
         """Keep one use, unless the line cannot be reached or this is the first reading."""
@@ -185,6 +186,7 @@ class Reader:
                 guards=guards,
                 arguments=arguments,
                 doubt=doubt,
+                named=named,
                 unasked=unasked,
             ),
         )

@@ -27,6 +27,11 @@ class Asked(Other):
 
 
 @dataclass(frozen=True)
+class Caught(Other):
+    """An exception that a handler was given."""
+
+
+@dataclass(frozen=True)
 class Constant:
     """A literal."""
 
