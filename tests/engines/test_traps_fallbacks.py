@@ -105,7 +105,7 @@ TRAPS = {
         """,
         "change": ("if self.gone is", "if x is"),
         "calm": GUARDED,
-        "alarm": ("guarded", "not checkable"),
+        "alarm": ("not checkable",),
     },
     "a substitute that raises when it is called": {
         "quiet": """
