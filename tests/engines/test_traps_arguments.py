@@ -205,7 +205,6 @@ TRAPS = {
         """,
         "change": ('"y" in', '"x" in'),
         "calm": GUARDED,
-        "wrong": "broken at call: the set is not known to be the signature's",
     },
     "a signature of a method": {
         "quiet": """

@@ -279,7 +279,6 @@ TRAPS = {
         """,
         "change": ('"gone" in', '"run" in'),
         "calm": GUARDED,
-        "wrong": "broken at call: `dir` is no question",
     },
 }
 

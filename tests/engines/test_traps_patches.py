@@ -84,7 +84,6 @@ TRAPS = {
         "change": ("'flashinfer.lost' in", "'flashinfer.core' in"),
         "calm": GUARDED,
         "alarm": IMPORT,
-        "wrong": "broken at import: `in sys.modules` is no question",
     },
     "a module taken from those that are there": {
         "quiet": """

@@ -166,7 +166,6 @@ TRAPS = {
         """,
         "change": ('"0.6.8"', '"0.7"'),
         "calm": GUARDED,
-        "wrong": "broken at call: an attribute looked up on a class of the file is not known",
     },
     "an import chosen by the version": {
         "quiet": """

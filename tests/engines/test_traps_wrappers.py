@@ -127,7 +127,6 @@ TRAPS = {
                     self.wrapper.plan(x)
         """,
         "change": ("plan(x)", "plan(x, extra=1)"),
-        "wrong": "a property is not read as what it gives back",
     },
     "its method under another name": {
         "quiet": """

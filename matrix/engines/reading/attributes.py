@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from matrix.engines.conditions import has
 from matrix.engines.reading.callers import OPERATORS
 from matrix.engines.reading.dispatch import evaluates
+from matrix.engines.reading.exports import leads_into_provider
 from matrix.engines.reading.options import either, options
 from matrix.engines.reading.texts import dotted, shorten
 from matrix.engines.reading.values import (
@@ -103,8 +104,10 @@ def _single(at: Reader, base: Value, name: str) -> Value:
         return _method(at, base.name, name) if found is None else found
     if isinstance(base, Own):
         return _of_own(at, base.path, name)
-    if isinstance(base, Parameters) and name in {"parameters", "args", "keys"}:
-        return base
+    if isinstance(base, LocalClass):
+        return _of_class(at, base.name, name)
+    if isinstance(base, Parameters):
+        return base if name in {"parameters", "args", "keys", "kwonlyargs"} else Asked(name)
     if isinstance(base, Release):
         return version_attribute(name)
     if isinstance(base, Split | Number | Asked):
@@ -115,13 +118,28 @@ def _single(at: Reader, base: Value, name: str) -> Value:
 def _of_own(at: Reader, path: str, name: str) -> Value:
     """What another file of the engine defines, or nothing known: `package:name` may be a module or anything."""
     found = at.own(path.replace(":", "."), name)
-    return UNKNOWN if ":" in path and isinstance(found, Own) else at.name(found)
+    if ":" not in path or not isinstance(found, Own):
+        return at.name(found)
+    module, _, cls = path.partition(":")
+    found = at.own(module, f"{cls}.{name}")
+    return UNKNOWN if isinstance(found, Own) else found
+
+
+def _of_class(at: Reader, cls: str, name: str) -> Value:
+    """What is looked up on a class itself; of what its body assigns, only what leads into FlashInfer."""
+    found = at.found.attribute(cls, name)
+    if found is not None and leads_into_provider(found):
+        return found
+    method = _method(at, cls, name)
+    return method if isinstance(method, Function) and at.found.is_free(method.name) else UNKNOWN
 
 
 def _method(at: Reader, cls: str, name: str) -> Value:
     info = at.found.classes.get(cls)
     if info is None:
         return UNKNOWN
+    if name in info.properties:
+        return at.found.returned(f"{cls}.{name}")
     if name in info.methods:
         return Function(f"{cls}.{name}")
     for base in info.bases:

@@ -9,20 +9,23 @@ from matrix.engines.conditions import Condition, consistent, unfollowed
 from matrix.engines.reading.arguments import Given, arguments, called_name
 from matrix.engines.reading.by_name import by_name, lazy, loader, modules, operator
 from matrix.engines.reading.dispatch import call_reader, called, evaluates
+from matrix.engines.reading.exports import leads_into_provider
 from matrix.engines.reading.functions import follow
 from matrix.engines.reading.options import either, options
 from matrix.engines.reading.provided import Place, call_symbol, meant
-from matrix.engines.reading.texts import shorten
+from matrix.engines.reading.texts import mentions, shorten
 from matrix.engines.reading.values import (
     NOTHING,
     UNKNOWN,
     Asked,
+    Constant,
     Function,
     Local,
     LocalClass,
     Other,
     Own,
     Pairs,
+    Parameters,
     Partial,
     Returning,
     Symbol,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 _KEEPING = {"len", "print", "str", "sorted"}
 """Functions that leave a dictionary as it is."""
+_QUESTIONS = {"hasattr", "getattr", "signature", "getfullargspec", "dir", "vars"}
 
 
 @evaluates(ast.Call)
@@ -73,12 +77,21 @@ def _apply(at: Reader, node: ast.Call, function: Value) -> Value:
     if len(others) == len(alive):
         _escape(at, node)
     result = either(results) if results else UNKNOWN
-    if type(result) is Other and (
-        any(is_version(value) for value in given.positional)
-        or any(isinstance(single, Asked) for single in others)
-    ):
+    if type(result) is Other and (_is_asked(given) or any(isinstance(single, Asked) for single in others)):
         return Asked(shorten(node))
     return result
+
+
+def _is_asked(given: Given) -> bool:
+    """Whether what a call gives may be an answer about FlashInfer: it passes its version, or a thing and a name."""
+    if any(is_version(value) or isinstance(value, Parameters) for value in given.positional):
+        return True
+    named = any(isinstance(value, Constant) and isinstance(value.value, str) for value in given.positional)
+    return named and any(_is_thing(value) for value in given.positional)
+
+
+def _is_thing(value: Value) -> bool:
+    return any(isinstance(single, Symbol) and "()" not in single.path for _, single in options(value))
 
 
 def _is_place(at: Reader, node: ast.expr) -> bool:
@@ -105,9 +118,11 @@ def _invoke(
         return _call_function(at, node, function.name, given)
     if isinstance(function, Returning):
         return function.value
+    if isinstance(function, Parameters):
+        return function
     by_name(at, node, given)
     if isinstance(function, Own):
-        about = any(is_version(value) for value in given.positional)
+        about = _is_asked(given) or modules(at, given)
         return Asked(shorten(node)) if about else Truth(("own", function.path))
     return UNKNOWN
 
@@ -119,11 +134,15 @@ def _call_function(at: Reader, node: ast.Call, name: str, given: Given) -> Value
         is_version(single) or (isinstance(single, Truth) and unfollowed(single.condition))
         for _, single in options(plain)
     )
-    if not given.values or not (gates or (imports and modules(at, given))):
+    function = at.definitions.get(name)
+    asks = any(_is_thing(value) for value in given.values) and (
+        function is not None and mentions(function.node, _QUESTIONS)
+    )
+    if not given.values or not (gates or asks or (imports and modules(at, given))):
         return plain
     followed = follow(at, node, name, given)
     result = plain if followed is None else followed
-    if imports and not gates and not any(isinstance(single, Symbol) for _, single in options(result)):
+    if imports and not gates and not leads_into_provider(result):
         by_name(at, node, given)
     return result
 

@@ -12,6 +12,7 @@ from matrix.engines.conditions import (
     accepts,
     asked,
     every,
+    has,
     negate,
     opaque,
     some,
@@ -19,7 +20,17 @@ from matrix.engines.conditions import (
 from matrix.engines.reading.dispatch import decides, evaluates
 from matrix.engines.reading.options import is_something, one_of, options, truth
 from matrix.engines.reading.texts import shorten
-from matrix.engines.reading.values import NOTHING, Constant, Other, Pairs, Parameters, Truth, Value
+from matrix.engines.reading.values import (
+    NOTHING,
+    Constant,
+    Other,
+    Pairs,
+    Parameters,
+    Row,
+    Symbol,
+    Truth,
+    Value,
+)
 from matrix.engines.reading.versions import SIGNS, compare_version, is_version
 
 if TYPE_CHECKING:
@@ -88,7 +99,12 @@ def _comparison(at: Reader, node: ast.Compare) -> Condition:
             if single != NOTHING
         )
     if isinstance(operator, ast.In | ast.NotIn):
+        if shorten(node.comparators[0]) == "sys.modules":
+            loaded = _loaded(at, left, text.replace(" not in ", " in ", 1))
+            return loaded if isinstance(operator, ast.In) else negate(loaded)
         return _membership(left, right, text, inside=isinstance(operator, ast.In))
+    if any(isinstance(single, Parameters) for side in (left, right) for _, single in options(side)):
+        return _subset(left, operator, right, text)
     sign = SIGNS.get(type(operator))
     if isinstance(left, Constant) and isinstance(right, Constant) and sign in {"==", "!="}:
         return TRUE if (left.value == right.value) == (sign == "==") else FALSE
@@ -101,12 +117,38 @@ def _comparison(at: Reader, node: ast.Compare) -> Condition:
     return opaque(text)
 
 
+def _loaded(at: Reader, name: Value, text: str) -> Condition:
+    """A module that was imported is there; one that was not may be there too."""
+    path = str(name.value) if isinstance(name, Constant) else ""
+    there = has(path) if path.partition(".")[0] == at.engine.provider else TRUE
+    return every((there, opaque(text)))
+
+
+def _subset(left: Value, operator: ast.cmpop, right: Value, text: str) -> Condition:
+    """`{"a", "b"} <= set(signature(f).parameters)`, or the other way round; else it is not followed."""
+    if isinstance(operator, ast.GtE):
+        left, right = right, left
+    if not (
+        isinstance(operator, ast.LtE | ast.GtE)
+        and isinstance(left, Row)
+        and isinstance(right, Parameters)
+        and all(isinstance(item, Constant) for item in left.elements)
+    ):
+        return asked(text)
+    return every(accepts(right.path, str(item.value)) for item in left.elements if isinstance(item, Constant))
+
+
 def _membership(left: Value, right: Value, text: str, *, inside: bool) -> Condition:
     answers = []
     for condition, single in options(right):
         if isinstance(single, Parameters):
             word = accepts(single.path, str(left.value)) if isinstance(left, Constant) else asked(text)
             answers.append(every((condition, word)))
+        elif isinstance(single, Symbol) and isinstance(left, Constant) and isinstance(left.value, str):
+            base, _, names = single.path.rpartition(".")
+            answers.append(
+                every((condition, has(f"{base}.{left.value}") if names == "__dict__" else asked(text)))
+            )
         elif isinstance(single, Pairs) and isinstance(left, Constant) and not single.unknown:
             presence = some(entry[1] for entry in single.entries if entry[0] == left.value)
             answers.append(every((condition, presence)))

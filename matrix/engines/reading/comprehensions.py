@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 @evaluates(ast.ListComp, ast.SetComp, ast.GeneratorExp)
 def _elements(at: Reader, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
     with at.inner():
+        if len(node.generators) == 1:
+            first = node.generators[0]
+            items = at.value(first.iter)
+            if isinstance(items, Parameters):
+                same = not first.ifs and shorten(node.elt) == shorten(first.target)
+                return items if same else Asked(shorten(node))
         if len(node.generators) == 1 and not node.generators[0].ifs:
-            items = at.value(node.generators[0].iter)
             if isinstance(items, Row) and is_version(items):
                 numbers = []
                 for item in items.elements:

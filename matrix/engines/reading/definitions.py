@@ -30,7 +30,7 @@ def _function(at: Reader, node: FunctionNode) -> None:
     prefix = outer.qualname or outer.cls
     qualname = f"{prefix}.{node.name}" if prefix else node.name
     if in_class:
-        at.found.classes[outer.cls].methods.add(node.name)
+        _method(at.found.classes[outer.cls], node)
     else:
         outer.names[node.name] = Function(qualname)
     if not nested:
@@ -46,6 +46,15 @@ def _function(at: Reader, node: FunctionNode) -> None:
         read_body(at, function)
     else:
         at.deferred.append(function)
+
+
+def _method(info: ClassInfo, node: FunctionNode) -> None:
+    decorators = {shorten(decorator).rpartition(".")[2] for decorator in node.decorator_list}
+    info.methods.add(node.name)
+    if decorators & {"property", "cached_property"}:
+        info.properties.add(node.name)
+    elif decorators & {"staticmethod", "classmethod"}:
+        info.free.add(node.name)
 
 
 def _registers(decorator: ast.expr) -> bool:

@@ -12,7 +12,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from matrix.engines.conditions import TRUE, Condition, about_release, from_json
+from matrix.engines.conditions import TRUE, Condition, about_release, asks_release, from_json
 from matrix.engines.reading.dispatch import executor
 from matrix.engines.reading.exports import leads_into_provider, value_from_json, value_to_json
 from matrix.engines.reading.findings import Findings, gathered
@@ -186,6 +186,7 @@ def _facts(found: Findings, scope: Scope, pins: tuple[tuple[str, int], ...]) -> 
                 exports[name] = ["returns", value_to_json(returned)]
         elif "." not in name and leads_into_provider(value):
             exports[name] = value_to_json(value)
+    exports |= _of_classes(found, scope)
     return FileFacts(
         uses=tuple(sorted(found.uses.values(), key=lambda use: (use.line, use.symbol))),
         exports=exports,
@@ -197,6 +198,23 @@ def _facts(found: Findings, scope: Scope, pins: tuple[tuple[str, int], ...]) -> 
         named=tuple(sorted(found.named)),
         operators=tuple(sorted(found.operators)),
     )
+
+
+def _of_classes(found: Findings, scope: Scope) -> dict[str, Any]:
+    """What classes of the module answer of the release: their attributes, and methods without an instance."""
+    exports: dict[str, Any] = {}
+    for cls, info in found.classes.items():
+        if cls not in scope.names:
+            continue
+        for name in info.attributes:
+            value = found.attribute(cls, name)
+            if isinstance(value, Truth) and asks_release(value.condition):
+                exports[f"{cls}.{name}"] = value_to_json(value)
+        for name in info.free:
+            value = found.returned(f"{cls}.{name}")
+            if asks_release(truth(value, name)):
+                exports[f"{cls}.{name}"] = ["returns", value_to_json(value)]
+    return exports
 
 
 def _pins(tree: ast.Module, engine: Engine) -> tuple[tuple[str, int], ...]:

@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class ClassInfo:
-    """A class of the file: what its attributes may hold, gathered over all its methods."""
+    """A class of the file: what its attributes may hold, gathered over all its methods.
+
+    `free` are the methods that are given no instance.
+    """
 
     bases: tuple[Value, ...] = ()
     attributes: dict[str, list[tuple[Condition, Value]]] = field(default_factory=dict)
     methods: set[str] = field(default_factory=set)
+    properties: set[str] = field(default_factory=set)
+    free: set[str] = field(default_factory=set)
     decorators: tuple[str, ...] = ()
 
     def learn(self, name: str, condition: Condition, value: Value) -> None:
@@ -49,6 +54,11 @@ class Findings:
         """What a function of the file gives back; its returns exclude each other by their conditions."""
         found = self.returns.get(function) or self.returned_before.get(function)
         return either(found) if found else UNKNOWN
+
+    def is_free(self, method: str) -> bool:
+        """Whether a method is called on its class as it is on an instance."""
+        cls, _, name = method.rpartition(".")
+        return cls in self.classes and name in self.classes[cls].free
 
     def attribute(self, cls: str, name: str) -> Value | None:
         """What an attribute of a class of the file may hold, its own or a base's."""

@@ -102,6 +102,8 @@ def _quantified(
     if not isinstance(argument, ast.GeneratorExp | ast.ListComp) or len(argument.generators) != 1:
         return None
     items = at.argument(argument.generators[0].iter)
+    if isinstance(items, Parameters | Asked):
+        return Asked(shorten(node))
     if not isinstance(items, Row):
         return None
     parts = []
@@ -120,6 +122,30 @@ def _find_spec(at: Reader, node: ast.Call) -> Value | None:
     if name.value.split(".")[0] != at.engine.provider:
         return None
     return either([(has(name.value), Other(name.value)), (negate(has(name.value)), NOTHING)])
+
+
+@called("dir", "vars")
+def _names(at: Reader, node: ast.Call) -> Value | None:
+    """What a module or class of FlashInfer holds, by name."""
+    found: list[tuple[Condition, Value]] = [
+        (condition, Symbol(f"{single.path}.__dict__"))
+        for condition, single in options(first_argument(at, node))
+        if isinstance(single, Symbol) and "()" not in single.path
+    ]
+    return either(found) if found else None
+
+
+@called("set", "frozenset", "sorted")
+def _collected(at: Reader, node: ast.Call) -> Value | None:
+    value = first_argument(at, node)
+    known = all(isinstance(single, Parameters | Asked) for _, single in options(value))
+    return value if known else None
+
+
+@called("issubset", "issuperset", "isdisjoint", "intersection", "difference")
+def _of_sets(at: Reader, node: ast.Call) -> Value | None:
+    known = [single for argument in node.args for _, single in options(at.argument(argument))]
+    return Asked(shorten(node)) if any(isinstance(single, Parameters | Asked) for single in known) else None
 
 
 @called("signature", "getfullargspec")
