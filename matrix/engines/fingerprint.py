@@ -20,6 +20,7 @@ _MODULES = (
     "layout",
     "linking",
     "mirrors",
+    "patched",
     "pins",
     "questions",
     "release",

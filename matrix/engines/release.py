@@ -10,6 +10,7 @@ from matrix.engines.facts import Facts, File
 from matrix.engines.layout import lay_out, module_name
 from matrix.engines.linking import linked
 from matrix.engines.mirrors import copied, given_members, with_members
+from matrix.engines.patched import doubted
 from matrix.engines.pins import Pins, read_pins
 from matrix.engines.questions import Questions
 from matrix.engines.screening import Screening
@@ -133,9 +134,10 @@ def _uses(
     passing = {file.name: facts[module].passed for module, file in files.items()}
     members = {member for one in passing.values() for member in one}
     uses: list[Use] = []
+    by_name = {file.name: facts[module] for module, file in files.items()}
     for module, file in files.items():
         found = facts[module]
-        uses += map(questions.settled, found.uses)
+        uses += map(questions.settled, doubted(found.uses, by_name))
         uses += copied(file.name, found, members, mentions)
     uses = sorted(questions.placed(uses, asked), key=lambda use: (use.file, use.line, use.symbol))
     calls = given_members(reader, [file for file in files.values() if passing[file.name]], passing)

@@ -110,7 +110,6 @@ TRAPS = {
                 run(x, **kwargs)
         """,
         "change": ("clear", "copy"),
-        "wrong": "broken at call: `clear` is not followed",
     },
     "changed under another name": {
         "quiet": """
@@ -122,7 +121,79 @@ TRAPS = {
                 run(x, **kwargs)
         """,
         "change": ("other = kwargs", "other = dict(kwargs)"),
-        "wrong": "broken at call: two names of one dictionary are two dictionaries",
+    },
+}
+
+TRAPS |= {
+    "a key taken out that is not seen": {
+        "quiet": """
+            from flashinfer.core import run
+            def f(x, name):
+                kwargs = {"y": 1}
+                kwargs.pop(name, None)
+                run(x, **kwargs)
+        """,
+        "change": ("kwargs.pop(name, None)", "x.pop(name, None)"),
+        "calm": UNKNOWN,
+    },
+    "a key deleted that is not seen": {
+        "quiet": """
+            from flashinfer.core import run
+            def f(x, names):
+                kwargs = {"y": 1}
+                for name in names:
+                    del kwargs[name]
+                run(x, **kwargs)
+        """,
+        "change": ("del kwargs[name]", "del x[name]"),
+        "calm": UNKNOWN,
+    },
+    "joined under another name": {
+        "quiet": """
+            from flashinfer.core import run
+            def f(x):
+                kwargs = {}
+                other = kwargs
+                other |= {"scale": 1}
+                run(x, **kwargs)
+        """,
+        "change": ("scale", "y"),
+    },
+    "changed under another name after a branch": {
+        "quiet": """
+            from flashinfer.core import run
+            def f(x, fast):
+                kwargs = other = {}
+                if fast:
+                    other["scale"] = 1
+                other["out"] = 2
+                run(x, **kwargs)
+        """,
+        "change": ("out", "y"),
+    },
+    "handed on under another name": {
+        "quiet": """
+            from flashinfer.core import run
+            def f(x):
+                kwargs = {"scale": 1}
+                other = kwargs
+                fill(other)
+                run(x, **kwargs)
+        """,
+        "change": ("run(x, ", "run(x, y=1, "),
+        "calm": UNKNOWN,
+    },
+    "made anew by each call": {
+        "quiet": """
+            from flashinfer.core import run
+            def made():
+                return {"scale": 1}
+            def f(x):
+                first, second = made(), made()
+                first["y"] = 1
+                run(x, **second)
+        """,
+        "change": ("**second", "**first"),
     },
 }
 

@@ -38,7 +38,6 @@ TRAPS = {
             c.gone(1)
         """,
         "change": ("'gone'", "'other'"),
-        "wrong": "broken at call: `setattr` is not seen to set it",
     },
     "a name that the engine sets under another alias": {
         "quiet": """
@@ -48,7 +47,6 @@ TRAPS = {
             c.gone(1)
         """,
         "change": ("core.gone", "core.other"),
-        "wrong": "broken at call: what is set is known by its spelling, not by FlashInfer's name",
     },
     "a name that a function of the engine sets": {
         "quiet": """
@@ -61,18 +59,17 @@ TRAPS = {
         """,
         "change": ("c.gone = ", "c.other = "),
         "calm": UNKNOWN,
-        "wrong": "broken at call: what a function sets is forgotten outside of it",
     },
     "a module that the engine puts there": {
         "quiet": """
             import sys
             import types
+            import flashinfer
             sys.modules['flashinfer.lost'] = types.ModuleType('lost')
             import flashinfer.lost
         """,
         "change": ("sys.modules['flashinfer.lost']", "MODULES['flashinfer.lost']"),
         "alarm": IMPORT,
-        "wrong": "broken at import: `sys.modules` is not seen to be set",
     },
     "a module that is there already": {
         "quiet": """
@@ -93,7 +90,63 @@ TRAPS = {
             core.run(1, scale=2)
         """,
         "change": ("scale", "y"),
-        "wrong": "what `sys.modules` holds is not known",
+    },
+}
+
+TRAPS |= {
+    "a name that another file of the engine sets": {
+        "quiet": {
+            "a": "import flashinfer.core as c\ndef f(x):\n    c.gone(x)",
+            "patches": "import flashinfer.core\nflashinfer.core.gone = print",
+        },
+        "change": ("core.gone", "core.other"),
+        "calm": UNKNOWN,
+    },
+    "a name that is set perhaps": {
+        "quiet": """
+            import flashinfer.core as c
+            def f(x, new):
+                if new:
+                    c.gone = print
+                c.gone(x)
+        """,
+        "change": ("c.gone = ", "c.other = "),
+        "calm": UNKNOWN,
+    },
+    "names that are set and not seen": {
+        "quiet": """
+            import flashinfer.core as c
+            def patch(new):
+                for name, function in new.items():
+                    setattr(c, name, function)
+            def f(x):
+                c.gone(x)
+        """,
+        "change": ("setattr(c, name", "setattr(function, name"),
+        "calm": UNKNOWN,
+    },
+    "a name that is kept before it is replaced": {
+        "quiet": """
+            import flashinfer.core as c
+            def swap(mine):
+                kept = c.run
+                c.run = mine
+                c.run(1, 2, 3, 4)
+                c.run = kept
+        """,
+        "change": ("kept = c.run", "kept = c.gone"),
+    },
+    "a module that is put there, and what is taken from it": {
+        "quiet": """
+            import sys
+            import flashinfer
+            sys.modules['flashinfer.lost'] = mine
+            from flashinfer.lost import any_name
+            import flashinfer.lost as lost
+            lost.any_name(1)
+        """,
+        "change": ("['flashinfer.lost']", "['mine.lost']"),
+        "alarm": ("broken at call", "broken at import"),
     },
 }
 

@@ -11,6 +11,7 @@ from matrix.engines.reading.callers import OPERATORS
 from matrix.engines.reading.dispatch import evaluates
 from matrix.engines.reading.exports import leads_into_provider
 from matrix.engines.reading.options import either, options
+from matrix.engines.reading.patches import set_name
 from matrix.engines.reading.texts import dotted, shorten
 from matrix.engines.reading.values import (
     NOTHING,
@@ -94,6 +95,8 @@ def _single(at: Reader, base: Value, name: str) -> Value:
             return Release()
         if base.path.count("()") > 1:
             return UNKNOWN
+        if at.found.sets and (found := set_name(at, base, name)) is not None:
+            return found
         return Symbol(f"{base.path}.{name}", base.via if base.via == "lazy" else "attribute", base.line)
     if isinstance(base, Mirror):
         return Member(base.enum, name)

@@ -71,14 +71,18 @@ def joined(
     at: Reader, condition: Condition, then: dict[str, Value], other: dict[str, Value]
 ) -> dict[str, Value]:
     """The names after two branches that both go on."""
-    names = {}
+    names: dict[str, Value] = {}
+    made: dict[tuple[int, int], Value] = {}
     for name in {**then, **other}:
         first, second = then.get(name), other.get(name)
         if first is second and first:
             names[name] = first
         else:
-            names[name] = bounded(join(condition, first, second))
-            at.steps += weight(names[name])
+            both = id(first), id(second)  # two names of one dictionary stay so
+            if both not in made:
+                made[both] = bounded(join(condition, first, second))
+                at.steps += weight(made[both])
+            names[name] = made[both]
     return names
 
 
@@ -146,6 +150,8 @@ def _while(at: Reader, node: ast.While) -> bool:
 
 def _loop(at: Reader, node: ast.For | ast.AsyncFor | ast.While) -> bool:
     condition = opaque(f"line {node.lineno} loops")
+    at.loops += 1
     after = branch(at, condition, node.body)
+    at.loops -= 1
     at.scope.names = joined(at, condition, after.names, at.scope.names)
     return at.run(node.orelse) if node.orelse else True

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from matrix.engines.conditions import Condition, consistent, unfollowed
 from matrix.engines.reading.arguments import Given, arguments, called_name
 from matrix.engines.reading.by_name import by_name, lazy, loader, modules, operator
+from matrix.engines.reading.changes import left_open
 from matrix.engines.reading.dispatch import call_reader, called, evaluates
 from matrix.engines.reading.exports import leads_into_provider
 from matrix.engines.reading.functions import follow
@@ -28,6 +30,7 @@ from matrix.engines.reading.values import (
     Parameters,
     Partial,
     Returning,
+    Row,
     Symbol,
     Truth,
     Value,
@@ -129,6 +132,8 @@ def _invoke(
 
 def _call_function(at: Reader, node: ast.Call, name: str, given: Given) -> Value:
     plain = at.found.returned(name)
+    if isinstance(plain, Pairs | Row):
+        plain = replace(plain)  # each call makes a new one
     imports = name.rpartition(".")[2] in at.importers
     gates = any(is_version(value) for value in given.values) or any(
         is_version(single) or (isinstance(single, Truth) and unfollowed(single.condition))
@@ -153,9 +158,7 @@ def _escape(at: Reader, node: ast.Call) -> None:
         if isinstance(argument, ast.Name):
             value = at.scope.names.get(argument.id)
             if isinstance(value, Pairs) and shorten(node.func) not in _KEEPING:
-                at.scope.names[argument.id] = Pairs(
-                    value.entries, value.unknown or f"what {shorten(node.func, 40)} adds"
-                )
+                left_open(at, argument, value, f"what {shorten(node.func, 40)} adds")
 
 
 @called("partial")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from matrix.engines.conditions import accepts
-from matrix.engines.reading.arguments import arguments, called_on, spread
+from matrix.engines.reading.arguments import arguments, called_on, first_argument, spread
+from matrix.engines.reading.changes import change, without
 from matrix.engines.reading.dispatch import called
 from matrix.engines.reading.options import element, one_of
 from matrix.engines.reading.texts import shorten
@@ -37,19 +39,20 @@ def _dict(at: Reader, node: ast.Call) -> Value | None:
 
 @called("int", "tuple", "list")
 def _converted(at: Reader, node: ast.Call) -> Value | None:
-    return at.argument(node.args[0]) if len(node.args) == 1 else None
+    value = at.argument(node.args[0]) if len(node.args) == 1 else None
+    return replace(value) if isinstance(value, Row | Container) else value
 
 
 @called("copy")
 def _copy(at: Reader, node: ast.Call) -> Value | None:
-    value = at.value(node.func.value) if isinstance(node.func, ast.Attribute) and not node.args else None
-    return value if isinstance(value, Pairs | Container) else None
+    value = None if node.args else called_on(at, node)
+    return replace(value) if isinstance(value, Pairs | Container | Row) else None
 
 
-def _rebind(at: Reader, node: ast.Call, value: Value) -> None:
+def _rebind(at: Reader, node: ast.Call, known: Value, value: Value) -> None:
     """Assign to what a method was called on, as the method leaves it."""
     assert isinstance(node.func, ast.Attribute)
-    at.bind(node.func.value, value)
+    change(at, node.func.value, known, value)
 
 
 @called("append")
@@ -58,8 +61,12 @@ def _append(at: Reader, node: ast.Call) -> Value | None:
     if len(node.args) != 1 or not isinstance(target, Container | Row):
         return None
     item = at.argument(node.args[0])
+    named = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)
+    if isinstance(target, Row) and named and not at.loops:
+        _rebind(at, node, target, Row((*target.elements, item)))
+        return NOTHING
     known = element(target)
-    _rebind(at, node, Container(item if known == UNKNOWN else one_of((known, item))))
+    _rebind(at, node, target, Container(item if known == UNKNOWN else one_of((known, item))))
     return NOTHING
 
 
@@ -70,7 +77,7 @@ def _update(at: Reader, node: ast.Call) -> Value | None:
         return None
     added = _dict(at, node)
     merged = target.merge(added) if isinstance(added, Pairs) else Pairs(target.entries, "an update")
-    _rebind(at, node, merged)
+    _rebind(at, node, target, merged)
     return NOTHING
 
 
@@ -81,7 +88,7 @@ def _setdefault(at: Reader, node: ast.Call) -> Value | None:
         return None
     key = _literal_key(node)
     if key is not None and len(node.args) == 2:
-        _rebind(at, node, target.put(key, at.argument(node.args[1])))
+        _rebind(at, node, target, target.put(key, at.argument(node.args[1])))
     return UNKNOWN
 
 
@@ -92,10 +99,26 @@ def _pop(at: Reader, node: ast.Call) -> Value | None:
         return target.item
     if not isinstance(target, Pairs):
         return None
-    key = _literal_key(node)
-    if key is not None:
-        _rebind(at, node, target.drop(key))
+    _rebind(at, node, target, without(target, first_argument(at, node), shorten(node)))
     return UNKNOWN
+
+
+@called("popitem")
+def _popitem(at: Reader, node: ast.Call) -> Value | None:
+    target = called_on(at, node)
+    if not isinstance(target, Pairs):
+        return None
+    _rebind(at, node, target, without(target, UNKNOWN, shorten(node)))
+    return UNKNOWN
+
+
+@called("clear")
+def _clear(at: Reader, node: ast.Call) -> Value | None:
+    target = called_on(at, node)
+    if not isinstance(target, Pairs | Row | Container):
+        return None
+    _rebind(at, node, target, Row() if isinstance(target, Row) else Pairs())
+    return NOTHING
 
 
 def _literal_key(node: ast.Call) -> str | None:

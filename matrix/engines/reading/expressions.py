@@ -9,6 +9,7 @@ from matrix.engines.conditions import every, negate
 from matrix.engines.reading.arguments import spread
 from matrix.engines.reading.dispatch import evaluates
 from matrix.engines.reading.options import either, element, join, options
+from matrix.engines.reading.patches import module_named
 from matrix.engines.reading.texts import shorten
 from matrix.engines.reading.values import (
     UNKNOWN,
@@ -101,6 +102,8 @@ def _named_expr(at: Reader, node: ast.NamedExpr) -> Value:
 @evaluates(ast.Subscript)
 def _subscript(at: Reader, node: ast.Subscript) -> Value:
     base, index = at.value(node.value), at.value(node.slice)
+    if module := module_named(at, node.value, index):
+        return at.scope.find(f"={module}") or Symbol(module, "import", node.lineno)
     results: list[tuple[Condition, Value]] = []
     for condition, single in options(base):
         if isinstance(single, Pairs) and isinstance(index, Constant):

@@ -38,6 +38,7 @@ from . import (  # noqa: F401 - each enters in `dispatch` what it reads
     guards,
     imports,
     instances,
+    patches,
     questions,
     statements,
     targets,
@@ -66,6 +67,7 @@ class FileFacts:
         needs: `module:name` of other files of the engine that this one imports.
         named: which part of the file names which part of the engine, see `callers`.
         operators: names under which PyTorch calls functions of the file.
+        sets: names of FlashInfer that it sets, each with the function that does, and the line.
         problem: why the file could not be read; empty where it was.
     """
 
@@ -78,6 +80,7 @@ class FileFacts:
     needs: tuple[str, ...] = ()
     named: tuple[tuple[str, str], ...] = ()
     operators: tuple[tuple[str, str], ...] = ()
+    sets: tuple[tuple[str, str, int], ...] = ()
     problem: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -103,6 +106,7 @@ class FileFacts:
             needs=tuple(data.get("needs", ())),
             named=tuple((part, path) for part, path in data.get("named", ())),
             operators=tuple((name, path) for name, path in data.get("operators", ())),
+            sets=tuple((path, scope, line) for path, scope, line in data.get("sets", ())),
             problem=data.get("problem", ""),
         )
 
@@ -160,7 +164,7 @@ def _read_twice(at: Reader, tree: ast.Module) -> None:
                 goes_on = executor(statement)(at, statement)
             except ExhaustedError:
                 at.scope, at.path, at.frames, at.repeats, at.following = module, [], [], 1, []
-                at.quiet, at.inside_call = quiet, 0
+                at.quiet, at.inside_call, at.loops = quiet, 0, 0
                 exhausted(at, [statement], "")
                 continue
             if goes_on is False:
@@ -197,6 +201,7 @@ def _facts(found: Findings, scope: Scope, pins: tuple[tuple[str, int], ...]) -> 
         needs=tuple(sorted(found.own_imports)),
         named=tuple(sorted(found.named)),
         operators=tuple(sorted(found.operators)),
+        sets=tuple(sorted((path, scope, line) for (path, scope), line in found.sets.items())),
     )
 
 

@@ -49,6 +49,7 @@ class Findings:
     named: set[tuple[str, str]] = field(default_factory=set)
     operators: set[tuple[str, str]] = field(default_factory=set)
     patched: set[str] = field(default_factory=set)
+    sets: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def returned(self, function: str) -> Value:
         """What a function of the file gives back; its returns exclude each other by their conditions."""

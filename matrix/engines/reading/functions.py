@@ -38,7 +38,7 @@ def read_body(at: Reader, function: Definition) -> None:
         if followed or function.outer.qualname:
             raise
         at.scope, at.path, at.frames, at.repeats, at.quiet = scope, [], [], 1, kept[4]
-        at.inside_call, at.following = 0, []
+        at.inside_call, at.following, at.loops = 0, [], 0
         exhausted(at, function.node.body, function.qualname)
     declared = annotated(at, function.node.returns)
     if declared != UNKNOWN:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from matrix.engines.conditions import has
 from matrix.engines.reading.dispatch import executes
+from matrix.engines.reading.patches import is_there
 from matrix.engines.reading.values import Other, Own, Release, Symbol
 from matrix.engines.uses import NO_MODULE, NO_NAME
 
@@ -19,7 +20,11 @@ def _import(at: Reader, node: ast.Import) -> None:
     for alias in node.names:
         root = alias.name.split(".")[0]
         name = alias.asname or root
-        if root == at.engine.provider:
+        if root == at.engine.provider and alias.asname is None and is_there(at, alias.name):
+            at.scope.names[name] = Symbol(root, "import", node.lineno)
+        elif root == at.engine.provider and is_there(at, alias.name):
+            at.scope.names[name] = Other(name)
+        elif root == at.engine.provider:
             symbol = Symbol(alias.name, "import", node.lineno)
             at.need(has(alias.name), NO_MODULE)
             at.note(node, symbol, kind="import", form="module")
@@ -43,6 +48,8 @@ def _import_from(at: Reader, node: ast.ImportFrom) -> None:
             for exported, value in at.exports.get(module, {}).items():
                 at.scope.names[exported] = value
                 at.found.own_imports.add(f"{module}:{exported}")
+        elif provided and is_there(at, f"{module}.{alias.name}"):
+            at.scope.names[name] = at.scope.find(f"={module}.{alias.name}") or Other(name)
         elif provided:
             at.need(has(module), NO_MODULE)
             at.scope.names[name] = (

@@ -50,6 +50,7 @@ class Reader:
         quiet: true on the first reading, which only learns what classes and functions hold.
         inside_call: how many calls this expression is the function of.
         repeats: how many times the loops around this line are unrolled.
+        loops: how many loops around this line are read once for all of their rounds.
         steps: how many expressions were read of this function.
         following: the calls for which functions are read once more, innermost last.
         definitions: the functions met so far.
@@ -70,6 +71,7 @@ class Reader:
     quiet: bool = True
     inside_call: int = 0
     repeats: int = 1
+    loops: int = 0
     steps: int = 0
     following: list[Following] = field(default_factory=list)
     definitions: dict[str, Definition] = field(default_factory=dict)

@@ -6,10 +6,13 @@ import ast
 from typing import TYPE_CHECKING
 
 from matrix.engines.conditions import TRUE, every, release_part
+from matrix.engines.reading.arguments import spread
+from matrix.engines.reading.changes import change, without
 from matrix.engines.reading.declared import annotated
 from matrix.engines.reading.dispatch import binds, executes
 from matrix.engines.reading.instances import as_declared, as_held
 from matrix.engines.reading.options import element, one_of, options
+from matrix.engines.reading.patches import module_named, put
 from matrix.engines.reading.texts import dotted, shorten
 from matrix.engines.reading.values import (
     NOTHING,
@@ -20,6 +23,7 @@ from matrix.engines.reading.values import (
     Other,
     Pairs,
     Row,
+    Symbol,
     Value,
 )
 
@@ -48,11 +52,13 @@ def _ann_assign(at: Reader, node: ast.AnnAssign) -> None:
 @executes(ast.AugAssign)
 def _aug_assign(at: Reader, node: ast.AugAssign) -> None:
     value = at.value(node.value)
-    if isinstance(node.op, ast.BitOr) and isinstance(value, Pairs):
-        known = at.value(ast.copy_location(_loaded(node.target), node))
-        if isinstance(known, Pairs):
-            at.bind(node.target, known.merge(value))
-            return
+    known = at.value(ast.copy_location(_loaded(node.target), node))
+    if isinstance(node.op, ast.BitOr) and isinstance(known, Pairs):
+        change(at, node.target, known, known.merge(spread(value, shorten(node.value))))
+        return
+    if isinstance(node.op, ast.Add) and isinstance(known, Row) and isinstance(value, Row) and not at.loops:
+        change(at, node.target, known, Row((*known.elements, *value.elements)))
+        return
     if isinstance(node.target, ast.Name):
         at.scope.names[node.target.id] = UNKNOWN
 
@@ -69,10 +75,10 @@ def _loaded(target: ast.expr) -> ast.expr:
 @executes(ast.Delete)
 def _delete(at: Reader, node: ast.Delete) -> None:
     for target in node.targets:
-        if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
-            known = at.value(target.value)
+        if isinstance(target, ast.Subscript):
+            known, key = at.value(target.value), at.value(target.slice)
             if isinstance(known, Pairs):
-                at.bind(target.value, known.drop(str(target.slice.value)))
+                change(at, target.value, known, without(known, key, shorten(node)))
 
 
 @binds(ast.Name)
@@ -87,13 +93,15 @@ def _bind_name(at: Reader, target: ast.Name, value: Value) -> None:
 @binds(ast.Attribute)
 def _bind_attribute(at: Reader, target: ast.Attribute, value: Value) -> None:
     base = at.value(target.value)
+    if isinstance(base, Symbol) and "()" not in base.path:
+        put(at, f"{base.path}.{target.attr}", value, target.lineno)
     for _, single in options(base):
         if isinstance(single, Local) and single.name in at.found.classes:
             at.found.classes[single.name].learn(target.attr, release_part(at.reached()), value)
         elif not isinstance(value, Constant | Container | Row | Pairs):
             at.found.patched.add(target.attr)
     path = dotted(target)
-    if path:
+    if path and not isinstance(base, Symbol):
         at.scope.names[path] = value
 
 
@@ -101,16 +109,18 @@ def _bind_attribute(at: Reader, target: ast.Attribute, value: Value) -> None:
 def _bind_element(at: Reader, target: ast.Subscript, value: Value) -> None:
     known = at.value(target.value)
     key = at.value(target.slice)
-    if isinstance(known, Pairs):
+    if module := module_named(at, target.value, key):
+        put(at, module, value, target.lineno)
+    elif isinstance(known, Pairs):
         if isinstance(key, Constant) and isinstance(key.value, str):
-            at.bind(target.value, known.put(key.value, value))
+            change(at, target.value, known, known.put(key.value, value))
         elif known.entries:
-            at.bind(target.value, Pairs(known.entries, f"keys from {shorten(target.slice)}"))
+            change(at, target.value, known, Pairs(known.entries, f"keys from {shorten(target.slice)}"))
         else:
-            at.bind(target.value, Container(value))
+            change(at, target.value, known, Container(value))
     elif isinstance(known, Container | Row):
         item = element(known)
-        at.bind(target.value, Container(value if item == UNKNOWN else one_of((item, value))))
+        change(at, target.value, known, Container(value if item == UNKNOWN else one_of((item, value))))
 
 
 @binds(ast.Tuple, ast.List)
