@@ -99,7 +99,6 @@ TRAPS = {
         """,
         "change": ("**kwargs", "y=1, **kwargs"),
         "calm": UNKNOWN,
-        "wrong": "bound: `given or {}` is taken for the empty dictionary",
     },
     "emptied": {
         "quiet": """

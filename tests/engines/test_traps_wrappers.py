@@ -157,7 +157,6 @@ TRAPS = {
             """,
         },
         "change": ("plan(x)", "plan(x, extra=1)"),
-        "wrong": "what a class of another file holds is not known",
     },
     "held by an object of another file": {
         "quiet": {
@@ -174,7 +173,6 @@ TRAPS = {
             """,
         },
         "change": ("plan(x)", "plan(x, extra=1)"),
-        "wrong": "what a class of another file holds is not known",
     },
 }
 

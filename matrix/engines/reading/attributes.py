@@ -103,8 +103,7 @@ def _single(at: Reader, base: Value, name: str) -> Value:
     if isinstance(base, Member) and name == "value":
         return base
     if isinstance(base, Local):
-        found = at.found.attribute(base.name, name)
-        return _method(at, base.name, name) if found is None else found
+        return _of_instance(at, base.name, name)
     if isinstance(base, Own):
         return _of_own(at, base.path, name)
     if isinstance(base, LocalClass):
@@ -133,8 +132,19 @@ def _of_class(at: Reader, cls: str, name: str) -> Value:
     found = at.found.attribute(cls, name)
     if found is not None and leads_into_provider(found):
         return found
+    if ":" in cls:
+        module, _, own = cls.partition(":")
+        found = at.own(module, f"{own}.{name}")
+        return UNKNOWN if isinstance(found, Own) else found
     method = _method(at, cls, name)
     return method if isinstance(method, Function) and at.found.is_free(method.name) else UNKNOWN
+
+
+def _of_instance(at: Reader, cls: str, name: str) -> Value:
+    if ":" in cls and cls not in at.found.classes:
+        at.own(*cls.split(":"))
+    found = at.found.attribute(cls, name)
+    return _method(at, cls, name) if found is None else found
 
 
 def _method(at: Reader, cls: str, name: str) -> Value:

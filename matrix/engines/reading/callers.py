@@ -30,10 +30,12 @@ class Callers:
 
     def __init__(self, named: Mapping[str, Iterable[tuple[str, str]]]) -> None:
         self.names: dict[Part, set[str]] = {}
+        self.parts: dict[str, set[Part]] = {}
         self.by_end: dict[str, list[tuple[str, Part]]] = {}
         for module, pairs in named.items():
             for part, path in pairs:
                 self.names.setdefault((module, part), set()).add(path)
+                self.parts.setdefault(module, set()).add((module, part))
                 target, _, end = path.partition(":")
                 self.by_end.setdefault(end or target, []).append((target, (module, part)))
 
@@ -60,4 +62,4 @@ class Callers:
 
     def _elsewhere(self, module: str, question: str) -> bool:
         """Whether other parts of the same file ask it, for themselves."""
-        return any(question in paths for (other, _), paths in self.names.items() if other == module)
+        return any(question in self.names[part] for part in self.parts.get(module, ()))

@@ -22,6 +22,7 @@ from matrix.engines.reading.options import is_something, one_of, options, truth
 from matrix.engines.reading.texts import shorten
 from matrix.engines.reading.values import (
     NOTHING,
+    UNKNOWN,
     Constant,
     Other,
     Pairs,
@@ -54,7 +55,7 @@ def _first_or_others(at: Reader, node: ast.BoolOp) -> Value:
     first = at.value(node.values[0])
     if isinstance(node.op, ast.Or) and not isinstance(first, Truth):
         others = [at.value(item) for item in node.values[1:]]
-        return one_of(item for item in (first, *others) if not isinstance(item, Other))
+        return one_of(UNKNOWN if type(item) is Other else item for item in (first, *others))
     return Truth(at.test(node))
 
 

@@ -14,14 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 from matrix.engines.conditions import TRUE, Condition, about_release, asks_release, from_json
 from matrix.engines.reading.dispatch import executor
-from matrix.engines.reading.exports import leads_into_provider, value_from_json, value_to_json
+from matrix.engines.reading.exports import Exports as Exported
+from matrix.engines.reading.exports import value_from_json
 from matrix.engines.reading.findings import Findings, gathered
 from matrix.engines.reading.functions import exhausted, read_body
 from matrix.engines.reading.options import options, truth
 from matrix.engines.reading.reader import ExhaustedError, Exports, Reader
 from matrix.engines.reading.scopes import Scope
 from matrix.engines.reading.stars import stars_of
-from matrix.engines.reading.values import Constant, Function, Pairs, Symbol, Truth, Value
+from matrix.engines.reading.values import (
+    Constant,
+    Function,
+    LocalClass,
+    Pairs,
+    Returning,
+    Symbol,
+    Truth,
+    Value,
+)
 from matrix.engines.uses import Use
 
 from . import (  # noqa: F401 - each enters in `dispatch` what it reads
@@ -138,7 +148,7 @@ def read_file(
     except RecursionError:
         return FileFacts(problem="nested too deeply to be read")
     pins = _pins(tree, engine) if any(name.encode() in source for name in engine.pin_checks) else ()
-    return _facts(at.found, at.scope, pins)
+    return _facts(at.found, at.scope, Exported(at.found, module, is_package=package == module), pins)
 
 
 def _learn_imports(at: Reader, tree: ast.Module, source: bytes) -> None:
@@ -177,7 +187,7 @@ def _read_twice(at: Reader, tree: ast.Module) -> None:
             read_body(at, function)
 
 
-def _facts(found: Findings, scope: Scope, pins: tuple[tuple[str, int], ...]) -> FileFacts:
+def _facts(found: Findings, scope: Scope, exported: Exported, pins: tuple[tuple[str, int], ...]) -> FileFacts:
     exports: dict[str, Any] = {}
     probes: dict[str, Condition] = {}
     for name, value in scope.names.items():
@@ -186,11 +196,13 @@ def _facts(found: Findings, scope: Scope, pins: tuple[tuple[str, int], ...]) -> 
             condition = truth(returned, value.name)
             if about_release(condition) and not _only_calls(returned):
                 probes[name] = condition
-            if leads_into_provider(returned) or (isinstance(returned, Pairs) and not returned.unknown):
-                exports[name] = ["returns", value_to_json(returned)]
-        elif "." not in name and leads_into_provider(value):
-            exports[name] = value_to_json(value)
-    exports |= _of_classes(found, scope)
+            if exported.lead(returned) or (isinstance(returned, Pairs) and not returned.unknown):
+                exports[name] = exported.to_json(Returning(returned))
+        elif "." not in name and (
+            exported.lead(value) or (isinstance(value, LocalClass) and exported.hands_on(value.name))
+        ):
+            exports[name] = exported.to_json(value)
+    exports |= _of_classes(found, scope, exported)
     return FileFacts(
         uses=tuple(sorted(found.uses.values(), key=lambda use: (use.line, use.symbol))),
         exports=exports,
@@ -205,7 +217,7 @@ def _facts(found: Findings, scope: Scope, pins: tuple[tuple[str, int], ...]) -> 
     )
 
 
-def _of_classes(found: Findings, scope: Scope) -> dict[str, Any]:
+def _of_classes(found: Findings, scope: Scope, exported: Exported) -> dict[str, Any]:
     """What classes of the module answer of the release: their attributes, and methods without an instance."""
     exports: dict[str, Any] = {}
     for cls, info in found.classes.items():
@@ -214,11 +226,11 @@ def _of_classes(found: Findings, scope: Scope) -> dict[str, Any]:
         for name in info.attributes:
             value = found.attribute(cls, name)
             if isinstance(value, Truth) and asks_release(value.condition):
-                exports[f"{cls}.{name}"] = value_to_json(value)
+                exports[f"{cls}.{name}"] = exported.to_json(value)
         for name in info.free:
             value = found.returned(f"{cls}.{name}")
             if asks_release(truth(value, name)):
-                exports[f"{cls}.{name}"] = ["returns", value_to_json(value)]
+                exports[f"{cls}.{name}"] = exported.to_json(Returning(value))
     return exports
 
 

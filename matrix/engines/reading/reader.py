@@ -9,12 +9,22 @@ from typing import TYPE_CHECKING
 
 from matrix.engines.conditions import TRUE, Condition, consistent, every, has, release_part
 from matrix.engines.reading.dispatch import BINDERS, DECIDERS, EVALUATORS, executor
-from matrix.engines.reading.findings import Findings
+from matrix.engines.reading.findings import ClassInfo, Findings
 from matrix.engines.reading.options import bounded, truth
 from matrix.engines.reading.scopes import Definition, Following, Frame, Scope
 from matrix.engines.reading.stars import Stars
 from matrix.engines.reading.texts import shorten
-from matrix.engines.reading.values import UNKNOWN, Function, LocalClass, Mirror, Own, Returning, Symbol, Value
+from matrix.engines.reading.values import (
+    UNKNOWN,
+    Function,
+    Holder,
+    LocalClass,
+    Mirror,
+    Own,
+    Returning,
+    Symbol,
+    Value,
+)
 from matrix.engines.uses import Arguments, Use, is_private
 
 if TYPE_CHECKING:
@@ -232,11 +242,17 @@ class Reader:
         self.found.own_imports.add(path)
         self.mention(f"{module}:")
         known = self.exports.get(module, {}).get(name, Own(path))
+        if isinstance(known, Holder):
+            held = {attribute: [(TRUE, value)] for attribute, value in known.attributes}
+            self.found.classes.setdefault(path, ClassInfo(bases=(UNKNOWN,), attributes=held))
+            return LocalClass(path)
         return Returning(known.value, path) if isinstance(known, Returning) else known
 
     def name(self, value: Value) -> Value:
         """Note that the part of the file that is being read names another part of the engine."""
-        if isinstance(value, Function | LocalClass):
+        if isinstance(value, LocalClass) and ":" in value.name:
+            self.mention(value.name)
+        elif isinstance(value, Function | LocalClass):
             self.mention(f"{self.module}:{value.name.partition('.')[0]}")
         elif isinstance(value, Own | Returning) and ":" in value.path:
             self.mention(value.path)

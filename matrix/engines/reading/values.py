@@ -136,14 +136,14 @@ class Container:
 
 @dataclass(frozen=True)
 class Local:
-    """An instance of a class that the file itself defines."""
+    """An instance of a class that the file itself defines, or another one: `package.module:name`."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class LocalClass:
-    """A class that the file itself defines."""
+    """A class that the file itself defines, or another one: `package.module:name`."""
 
     name: str
 
@@ -168,6 +168,13 @@ class Returning:
 
     value: Value
     path: str = ""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A class of another file of the engine, by what its instances hold."""
+
+    attributes: tuple[tuple[str, Value], ...]
 
 
 @dataclass(frozen=True)
@@ -219,6 +226,7 @@ Value = (
     | Function
     | Own
     | Returning
+    | Holder
     | Mirror
     | Member
     | Partial
