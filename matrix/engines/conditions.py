@@ -4,7 +4,9 @@ A condition is a nested tuple, so that it can be compared, hashed and written as
 
 - `("has", path)`: the module, function, class or member `path` exists in the release;
 - `("accepts", path, parameter)`: the signature of `path` has that parameter;
-- `("version", operator, text)`: the release compares so with `text`;
+- `("version", operator, text, *steps)`: the release compares so with `text`, once `steps` were taken with it:
+  `base`, `loose`, `text` for a comparison of texts, or a text at which the rest is cut off;
+- `("number", index, operator, integer)`: one of the release's numbers compares so;
 - `("asked", text)`: hangs on FlashInfer's version, or on a question asked of it, in a way that is not followed;
 - `("own", "module:function")`: what a function of the engine answers, resolved when files are linked;
 - `("opaque", text)`: anything else; two opaque conditions of the same text have the same value;
@@ -27,7 +29,7 @@ FALSE: Condition = ("false",)
 _MAX_TERMS = 24
 _MAX_SIZE = 500
 _BUILT = {"not", "and", "or"}
-_ABOUT = {"has", "accepts", "version", "asked"}
+_ABOUT = {"has", "accepts", "version", "number", "asked"}
 
 
 def has(path: str) -> Condition:
@@ -210,7 +212,9 @@ def describe(condition: Condition) -> str:
     if word == "accepts":
         return f"{rest[0]} accepts {rest[1]}"
     if word == "version":
-        return f"FlashInfer {rest[0]} {rest[1].removesuffix('.dev0')}"
+        return f"FlashInfer {rest[0]} {rest[1].removesuffix('.dev0')}{', as texts' if 'text' in rest[2:] else ''}"
+    if word == "number":
+        return f"FlashInfer's {('major', 'minor', 'micro')[rest[0]]} number {rest[1]} {rest[2]}"
     if word == "not":
         return f"not ({describe(rest[0])})"
     if word in {"and", "or"}:

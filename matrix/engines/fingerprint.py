@@ -31,6 +31,7 @@ _JUDGING = (
     "binding",
     "classes",
     "columns",
+    "comparing",
     "found",
     "functions",
     "integers",

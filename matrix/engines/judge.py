@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from packaging.version import InvalidVersion, Version
-
 from matrix.engines.binding import Misfit, bind, shifted
+from matrix.engines.comparing import compare, compare_number
 from matrix.engines.conditions import TRUE, Condition, asks_release, atoms, decide, describe, terms
 from matrix.engines.integers import judge_literals, judge_members, judge_mirror
 from matrix.engines.verdict import CallVerdict, Judgement
@@ -351,7 +350,9 @@ def _binds(
 def _holds(atom: Condition, provider: Provider) -> bool | None:
     word, *rest = atom
     if word == "version":
-        return _compare(provider.version, *rest)
+        return compare(provider.version, *rest)
+    if word == "number":
+        return compare_number(provider.version, *rest)
     if word not in {"has", "accepts"}:
         return None
     found = provider.find(rest[0])
@@ -368,21 +369,6 @@ def _called(use: Use) -> str:
 
 def _caught(guard: Guard) -> str:
     return f"`except {', '.join(guard.catches)}` in line {guard.line}: {guard.does}"
-
-
-def _compare(release: str, sign: str, limit: str) -> bool | None:
-    try:
-        have, want = Version(release), Version(limit)
-    except InvalidVersion:
-        return None
-    return {
-        "<": have < want,
-        "<=": have <= want,
-        ">": have > want,
-        ">=": have >= want,
-        "==": have == want,
-        "!=": have != want,
-    }.get(sign)
 
 
 def _class_of(misfit: Misfit, found: Found, before: Found | None) -> tuple[str, str]:

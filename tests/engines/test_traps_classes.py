@@ -134,6 +134,23 @@ TRAPS = {
         """,
         "change": ("fast=True", "1, fast=True"),
     },
+    "a function of FlashInfer that becomes a method, in another file": {
+        "quiet": {
+            "layer": """
+                from flashinfer.norm import rms
+                from flashinfer.core import Wrapper
+                class Layer:
+                    call = rms
+                    made = Wrapper
+            """,
+            "a": """
+                from .layer import Layer
+                def f():
+                    return Layer().call()
+            """,
+        },
+        "change": (".call()", ".call(1)"),
+    },
     "a class of FlashInfer kept in a class": {
         "quiet": """
             from flashinfer.core import Wrapper

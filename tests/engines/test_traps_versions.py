@@ -55,10 +55,70 @@ GATES = [
         'P("0.6.8") <= P(flashinfer.__version__)',
         "",
     ),
+    ("V.major == 0 and V.minor == 5", "V.major == 0 and V.minor == 6", "V = P(flashinfer.__version__)"),
+    ("V.release[:2] == (0, 5)", "V.release[:2] != (0, 5)", "V = P(flashinfer.__version__)"),
+    (
+        'int(flashinfer.__version__.split(".")[2]) < 8',
+        'int(flashinfer.__version__.split(".")[2]) >= 8',
+        "",
+    ),
+    ('flashinfer.__version__.split(".")[1] == "5"', 'flashinfer.__version__.split(".")[1] == "6"', ""),
+    (
+        "(int(MAJOR), int(MINOR)) < (0, 6)",
+        "(int(MAJOR), int(MINOR)) >= (0, 6)",
+        r'MAJOR, MINOR = re.match(r"(\d+)\.(\d+)", flashinfer.__version__).groups()',
+    ),
+    (
+        "int(FOUND.group(2)) == 5",
+        "int(FOUND.group(2)) == 6",
+        r'FOUND = re.search(r"^(\d+)\.(\d+)", flashinfer.__version__)',
+    ),
+    (
+        'P(flashinfer.__version__.removeprefix("v")) < P("0.6.8")',
+        'P(flashinfer.__version__.removeprefix("v")) >= P("0.6.8")',
+        "",
+    ),
+    (
+        'P(flashinfer.__version__.partition("rc")[0]) < P("0.6.8")',
+        'P(flashinfer.__version__.partition("rc")[0]) >= P("0.6.8")',
+        "",
+    ),
+    ('flashinfer.__version__ in ("0.6.6", "0.6.7")', 'flashinfer.__version__ not in ("0.6.6", "0.6.7")', ""),
+    ('flashinfer.__version__.startswith("0.6.7")', 'flashinfer.__version__.startswith("0.6.9")', ""),
+    (
+        'ge(P("0.6.8"), P(flashinfer.__version__))',
+        'operator.ge(P(flashinfer.__version__), P("0.6.8"))',
+        "import operator\n        from operator import ge",
+    ),
+    (
+        'TorchVersion(flashinfer.__version__) < TorchVersion("0.6.8")',
+        'TorchVersion(flashinfer.__version__) >= TorchVersion("0.6.8")',
+        "",
+    ),
+    (
+        'LooseVersion(flashinfer.__version__) < LooseVersion("0.6.8")',
+        'LooseVersion(flashinfer.__version__) >= LooseVersion("0.6.8")',
+        "",
+    ),
+    (
+        'P(P(flashinfer.__version__).base_version) < P("0.6.8")',
+        'P(P(flashinfer.__version__).base_version) >= P("0.6.8")',
+        "",
+    ),
+    (
+        'found() is not None and P(found()) < P("0.6.8")',
+        'found() is not None and P(found()) >= P("0.6.8")',
+        """def found():
+            try:
+                return installed("flashinfer-python")
+            except PackageNotFoundError:
+                return None
+        """,
+    ),
 ]
 QUESTIONS = [
-    'flashinfer.__version__.startswith("0.6.7")',
-    'int(flashinfer.__version__.split(".")[2]) < 8',
+    'flashinfer.__version__.endswith("7")',
+    'flashinfer.__version__.split(".")[2] < "8"',
     "hasattr(flashinfer, name)",
     "sorted([flashinfer.__version__, name])[0] == name",
     "name in inspect.signature(run).parameters",
@@ -111,7 +171,7 @@ TRAPS = {
             import flashinfer
             def f(x):
                 kw = {}
-                if flashinfer.__version__.startswith("0.6.7"):
+                if flashinfer.__version__.endswith("7"):
                     kw["y"] = 1
                 flashinfer.core.run(x, **kw)
         """,
@@ -119,7 +179,7 @@ TRAPS = {
             import flashinfer
             def f(x):
                 kw = {"y": 1}
-                if flashinfer.__version__.startswith("0.6.7"):
+                if flashinfer.__version__.endswith("7"):
                     kw["scale"] = 1
                 flashinfer.core.run(x, **kw)
         """,
@@ -139,7 +199,6 @@ TRAPS = {
             'Version(flashinfer.__version__) < Version("0.6.10")',
         ),
         "calm": GUARDED,
-        "wrong": "broken at call: the texts are compared as versions, though '0.6.9' < '0.6.10' is false",
     },
     "a version that is matched": {
         "quiet": """

@@ -111,7 +111,7 @@ def _single(at: Reader, base: Value, name: str) -> Value:
     if isinstance(base, Parameters):
         return base if name in {"parameters", "args", "keys", "kwonlyargs"} else Asked(name)
     if isinstance(base, Release):
-        return version_attribute(name)
+        return version_attribute(base, name)
     if isinstance(base, Split | Number | Asked):
         return Asked(name) if name in _OF_TEXTS else UNKNOWN
     return UNKNOWN

@@ -95,9 +95,10 @@ def _comparison(at: Reader, node: ast.Compare) -> Condition:
         return present if isinstance(operator, ast.IsNot | ast.NotEq) else negate(present)
     if is_version(left) or is_version(right):
         return some(
-            every((condition, compare_version(single, type(operator), right) or asked(text)))
-            for condition, single in options(left)
-            if single != NOTHING
+            every((mine, theirs, compare_version(one, type(operator), other) or asked(text)))
+            for mine, one in options(left)
+            for theirs, other in options(right)
+            if NOTHING not in {one, other}
         )
     if isinstance(operator, ast.In | ast.NotIn):
         if shorten(node.comparators[0]) == "sys.modules":

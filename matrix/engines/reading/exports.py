@@ -141,14 +141,14 @@ class Exports:
         if isinstance(value, Either):
             return ["either", [[condition, self.to_json(single)] for condition, single in value.options]]
         if isinstance(value, Symbol):
-            return ["symbol", value.path, value.via, value.rescue]
+            return ["symbol", value.path, value.via, value.rescue, value.held]
         if isinstance(value, Pairs):
             entries = [[key, condition, self.to_json(item)] for key, condition, item in value.entries]
             return ["pairs", entries, value.unknown]
         if isinstance(value, Truth):
             return ["truth", value.condition]
         if isinstance(value, Release):
-            return ["release"]
+            return ["release", value.steps, value.parsed]
         if isinstance(value, Constant):
             return ["constant", value.value]
         return self._held_to_json(value)
@@ -195,7 +195,7 @@ def value_from_json(data: Any) -> Value:
     if word == "either":
         return Either(tuple((from_json(condition), value_from_json(single)) for condition, single in rest[0]))
     if word == "symbol":
-        return Symbol(rest[0], rest[1], 0, rest[2])
+        return Symbol(rest[0], rest[1], 0, *rest[2:])
     if word == "pairs":
         entries = tuple(
             (key, from_json(condition), value_from_json(item)) for key, condition, item in rest[0]
@@ -204,7 +204,7 @@ def value_from_json(data: Any) -> Value:
     if word == "truth":
         return Truth(from_json(rest[0]))
     if word == "release":
-        return Release()
+        return Release(tuple(rest[0]), rest[1])
     return Constant(rest[0]) if word == "constant" else _held_from_json(word, rest)
 
 

@@ -75,7 +75,16 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Release:
-    """FlashInfer's version, as a string or parsed."""
+    """FlashInfer's version.
+
+    Attributes:
+        steps: what was made of its text, in order: `base`, `loose` (compared as `LooseVersion` does), or a text at
+            which the rest was cut off.
+        parsed: whether it is compared as a version; else as a text.
+    """
+
+    steps: tuple[str, ...] = ()
+    parsed: bool = False
 
 
 @dataclass(frozen=True)
