@@ -79,6 +79,8 @@ class Classes:
         if qualname is None:
             return Found(kind="unknown", why="result")
         result = self._attribute(qualname, self.surface.cls(qualname) or {}, name, bound=True)
+        if found.kind == "function" and (other := self._overridden(qualname, name, result)):
+            return Found(kind="unknown", why=f"it may be {other}'s `{name}`")
         return Found(kind="unknown", why="result") if result is not None and further else result
 
     def call_of_instance(self, found: Found) -> Found | None:
@@ -117,6 +119,27 @@ class Classes:
     def _named(self, qualname: str, name: str) -> str | None:
         """The QUALNAME of what a text in the module of another names."""
         return self.surface.qualname(f"{qualname.partition(':')[0]}.{name}")
+
+    def _heirs(self, qualname: str) -> list[str]:
+        """The classes that inherit from one, directly."""
+        found = []
+        for module in self.surface.naming(qualname.rpartition(":")[2]):
+            for part in (self.surface.modules[module], self.surface.private(module)):
+                for name, cls in part.get("classes", {}).items():
+                    bases = [self._named(f"{module}:", _plain(base)) for base in cls.get("bases", ())]
+                    if qualname in bases:
+                        found.append(f"{module}:{name}")
+        return found
+
+    def _overridden(self, qualname: str, name: str, result: Found | None, depth: int = 0) -> str:
+        """A class under one whose instances take something else by a name; empty where there is none."""
+        for heir in self._heirs(qualname) if depth < _DEPTH else ():
+            own = self._attribute(heir, self.surface.cls(heir) or {}, name, bound=True)
+            if own is not None and (result is None or own.parameters != result.parameters):
+                return heir.partition(":")[2]
+            if further := self._overridden(heir, name, result, depth + 1):
+                return further
+        return ""
 
     def _attribute(self, qualname: str, cls: Entry, name: str, *, bound: bool) -> Found | None:
         methods = cls.get("methods", {})

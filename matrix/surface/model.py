@@ -80,6 +80,12 @@ class Surface:
             return self._modules.unread()
         return [module for module, entry in self._modules.items() if "error" in entry]
 
+    def naming(self, word: str) -> list[str]:
+        """Modules in whose entry a word stands, told without reading all the others."""
+        if isinstance(self._modules, _Kept):
+            return self._modules.naming(word)
+        return [module for module, entry in self._modules.items() if word in json.dumps(entry)]
+
     def private(self, module: str) -> Entry:
         """A module's `private` part."""
         if isinstance(self._modules, _Kept):
@@ -256,6 +262,14 @@ class _Kept(dict[str, Entry]):
             entry["private"] = self._at(place) if place else {}
         found: Entry = entry["private"]
         return found
+
+    def naming(self, word: str) -> list[str]:
+        wanted = word.encode()
+        spots = {line: self.start + place[0] for line, place in self.places.items() if line != NAMES}
+        found = [
+            line for line, at in spots.items() if self.data.find(wanted, at, at + self.places[line][1]) >= 0
+        ]
+        return list(dict.fromkeys(line.removesuffix(PRIVATE) for line in found))
 
     def unread(self) -> list[str]:
         spots = {module: self.start + place[0] for module, place in self.index.items()}
