@@ -211,7 +211,6 @@ TRAPS = {
         """,
         "change": ('"0.6.7"', "_"),
         "calm": GUARDED,
-        "wrong": "broken at call: the cases are not taken for questions of the version",
     },
     "a version gate kept in a class": {
         "quiet": """

@@ -106,16 +106,6 @@ def _if(at: Reader, node: ast.If) -> bool:
     return _merge(at, condition, then, other)
 
 
-@executes(ast.Match)
-def _match(at: Reader, node: ast.Match) -> None:
-    at.value(node.subject)
-    for number, case in enumerate(node.cases):
-        condition = opaque(f"case {number} of match {shorten(node.subject)}")
-        then = branch(at, condition, case.body)
-        _merge(at, condition, then, Branch(at.scope.names, goes_on=True))
-        at.path = [term for term in at.path if term not in {condition, negate(condition)}]
-
-
 @executes(ast.For, ast.AsyncFor)
 def _for(at: Reader, node: ast.For | ast.AsyncFor) -> bool:
     items = at.value(node.iter)
