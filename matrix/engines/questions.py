@@ -71,7 +71,10 @@ class Questions:
             unclear: list[str] = []
             for name in sorted(about.get(_end(use.symbol), ())):
                 file, _, function = name.rpartition(":")
-                answer = behind_of(part, f"{modules[file]}:{function}")
+                cls = function.rpartition(".")[0]
+                if cls and (modules[file], cls) != part:
+                    continue  # a class answers for itself: whoever makes an instance is to ask it
+                answer = None if cls else behind_of(part, f"{modules[file]}:{function}")
                 if answer is not False:
                     (behind if answer else unclear).append(name)
             yield replace(use, behind=tuple(behind), unclear=tuple(unclear)) if behind or unclear else use

@@ -32,6 +32,7 @@ class Guard:
         line: where the handler stands.
         where: the condition under which it raises.
         replaces: whether it raises something else, so that no handler further out sees what it caught.
+        spared: exceptions that an earlier handler of the same `try` takes and does not end.
     """
 
     catches: tuple[str, ...]
@@ -40,6 +41,7 @@ class Guard:
     line: int
     where: Condition = TRUE
     replaces: bool = False
+    spared: tuple[str, ...] = ()
 
     def but(self, exception: str) -> Guard | None:
         """The same handler without one of its exceptions; None where that was all."""
@@ -48,11 +50,11 @@ class Guard:
 
     def takes(self, exception: str) -> bool:
         """Whether the exception comes to this handler."""
-        return not CATCHES[exception].isdisjoint(self.catches)
+        return exception not in self.spared and not CATCHES[exception].isdisjoint(self.catches)
 
     def to_json(self) -> dict[str, Any]:
         """Only what differs from the defaults."""
-        return {name: value for name, value in vars(self).items() if value not in (TRUE, False)} | {
+        return {name: value for name, value in vars(self).items() if value not in (TRUE, False, ())} | {
             "raises": self.raises
         }
 
@@ -60,7 +62,8 @@ class Guard:
     def from_json(cls, data: dict[str, Any]) -> Guard:
         """Read back what `to_json` wrote."""
         where = from_json(data["where"]) if "where" in data else TRUE
-        return cls(**data | {"catches": tuple(data["catches"]), "where": where})
+        catches, spared = (tuple(data.get(name, ())) for name in ("catches", "spared"))
+        return cls(**data | {"catches": catches, "spared": spared, "where": where})
 
 
 @dataclass(frozen=True, kw_only=True)

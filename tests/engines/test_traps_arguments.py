@@ -217,6 +217,30 @@ TRAPS = {
         "change": ('"extra" in', '"x" in'),
         "calm": GUARDED,
     },
+    "a set of names, all of which are taken": {
+        "quiet": """
+            import inspect
+            from flashinfer.core import run
+            TAKEN = {name for name in inspect.signature(run).parameters}
+            def f(x):
+                if TAKEN >= {"y"}:
+                    run(x, y=1)
+        """,
+        "change": ('{"y"}', '{"scale"}'),
+        "calm": GUARDED,
+    },
+    "names that are filtered": {
+        "quiet": """
+            import inspect
+            from flashinfer.core import run
+            TAKEN = [p.name for p in inspect.signature(run).parameters.values() if p.kind != p.VAR_KEYWORD]
+            def f(x):
+                if "y" in TAKEN:
+                    run(x, y=1)
+        """,
+        "change": ('if "y" in TAKEN', "if x"),
+        "calm": ("not checkable",),
+    },
 }
 
 

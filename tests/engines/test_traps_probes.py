@@ -254,6 +254,51 @@ TRAPS = {
         "change": ('hasattr(c, "gone")', 'hasattr(c, "run")'),
         "calm": GUARDED,
     },
+    "a class that asks before it is made": {
+        "quiet": """
+            class Backend:
+                @classmethod
+                def is_available(cls):
+                    try:
+                        from flashinfer.core import gone
+                        return True
+                    except ImportError:
+                        return False
+                def forward(self, x):
+                    from flashinfer.core import gone
+                    return gone(x)
+        """,
+        "change": (
+            "import gone\n                        return True",
+            "import run\n                        return True",
+        ),
+        "calm": ("guarded", "not checkable"),
+        "alarm": IMPORT,
+    },
+    "a class of another file that asks": {
+        "quiet": {
+            "asks": """
+                import flashinfer.core as c
+                class Has:
+                    gone = hasattr(c, "gone")
+                    @staticmethod
+                    def it():
+                        return hasattr(c, "gone")
+            """,
+            "use": """
+                import flashinfer.core as c
+                from sglang.asks import Has
+                def f(x):
+                    if Has.gone:
+                        c.gone(x)
+                def g(x):
+                    return c.gone(x) if Has.it() else x
+            """,
+        },
+        "change": ('gone = hasattr(c, "gone")', 'gone = hasattr(c, "run")'),
+        "calm": GUARDED,
+        "alarm": ("broken at call", "guarded"),
+    },
 }
 
 

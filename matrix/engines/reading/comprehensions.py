@@ -20,22 +20,27 @@ if TYPE_CHECKING:
 def _elements(at: Reader, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
     with at.inner():
         if len(node.generators) == 1:
-            first = node.generators[0]
-            items = at.value(first.iter)
-            if isinstance(items, Parameters):
-                same = not first.ifs and shorten(node.elt) == shorten(first.target)
-                return items if same else Asked(shorten(node))
-        if len(node.generators) == 1 and not node.generators[0].ifs:
-            if isinstance(items, Row) and is_version(items):
-                numbers = []
-                for item in items.elements:
-                    at.bind(node.generators[0].target, item)
-                    numbers.append(at.value(node.elt))
-                return Row(tuple(numbers))
-            if is_version(items):
-                return Asked(shorten(node))
+            known = _of_answer(at, node, node.generators[0])
+            if known is not None:
+                return known
         _generators(at, node.generators)
         return Container(at.value(node.elt))
+
+
+def _of_answer(
+    at: Reader, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, part: ast.comprehension
+) -> Value | None:
+    """What is made of FlashInfer's version, or of the names of parameters; None where it is of neither."""
+    items = at.value(part.iter)
+    if isinstance(items, Parameters) and not part.ifs and shorten(node.elt) == shorten(part.target):
+        return items
+    if isinstance(items, Row) and is_version(items) and not part.ifs:
+        numbers = []
+        for item in items.elements:
+            at.bind(part.target, item)
+            numbers.append(at.value(node.elt))
+        return Row(tuple(numbers))
+    return Asked(shorten(node)) if isinstance(items, Parameters) or is_version(items) else None
 
 
 @evaluates(ast.DictComp)

@@ -71,7 +71,8 @@ class FileFacts:
     Attributes:
         uses: in the order of the lines.
         exports: names of the module that lead into FlashInfer, as JSON.
-        probes: functions of the module that test the release: name to what makes them true.
+        probes: functions of the module that test the release, `Class.method` too where it is given no instance:
+            name to what makes them true.
         mirrors: copied enums: name to member to (integer, line).
         passed: `Enum.Member` that goes straight into a call of FlashInfer.
         pins: versions that the code itself demands, with their lines.
@@ -203,7 +204,11 @@ def _facts(found: Findings, scope: Scope, exported: Exported, pins: tuple[tuple[
             exported.lead(value) or (isinstance(value, LocalClass) and exported.hands_on(value.name))
         ):
             exports[name] = exported.to_json(value)
-    exports |= _of_classes(found, scope, exported)
+    for method, returned in _free_methods(found, scope).items():
+        if asks_release(condition := truth(returned, method)) and not _only_calls(returned):
+            probes[method] = condition
+            exports[method] = exported.to_json(Returning(returned))
+    exports |= _class_answers(found, scope, exported)
     return FileFacts(
         uses=tuple(sorted(found.uses.values(), key=lambda use: (use.line, use.symbol))),
         exports=exports,
@@ -218,21 +223,25 @@ def _facts(found: Findings, scope: Scope, exported: Exported, pins: tuple[tuple[
     )
 
 
-def _of_classes(found: Findings, scope: Scope, exported: Exported) -> dict[str, Any]:
-    """What classes of the module answer of the release: their attributes, and methods without an instance."""
-    exports: dict[str, Any] = {}
-    for cls, info in found.classes.items():
-        if cls not in scope.names:
-            continue
-        for name in info.attributes:
-            value = found.attribute(cls, name)
-            if isinstance(value, Truth) and asks_release(value.condition):
-                exports[f"{cls}.{name}"] = exported.to_json(value)
-        for name in info.free:
-            value = found.returned(f"{cls}.{name}")
-            if asks_release(truth(value, name)):
-                exports[f"{cls}.{name}"] = exported.to_json(Returning(value))
-    return exports
+def _free_methods(found: Findings, scope: Scope) -> dict[str, Value]:
+    """What those methods of the module's classes give back that are given no instance."""
+    return {
+        f"{cls}.{name}": found.returned(f"{cls}.{name}")
+        for cls, info in found.classes.items()
+        if cls in scope.names
+        for name in sorted(info.free)
+    }
+
+
+def _class_answers(found: Findings, scope: Scope, exported: Exported) -> dict[str, Any]:
+    """The attributes of the module's classes that answer something of the release, as JSON."""
+    return {
+        f"{cls}.{name}": exported.to_json(value)
+        for cls, info in found.classes.items()
+        if cls in scope.names
+        for name in info.attributes
+        if isinstance(value := found.attribute(cls, name), Truth) and asks_release(value.condition)
+    }
 
 
 def _pins(tree: ast.Module, engine: Engine) -> tuple[tuple[str, int], ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matrix.engines.conditions import TRUE, Condition, every, negate, opaque
 from matrix.engines.reading.branches import Branch, branch, joined
 from matrix.engines.reading.dispatch import executes
-from matrix.engines.reading.handlers import guard_of
+from matrix.engines.reading.handlers import guards_of
 from matrix.engines.reading.scopes import Frame
 from matrix.engines.reading.texts import shorten
 from matrix.engines.reading.values import Caught, Value
@@ -40,7 +40,7 @@ def _with(at: Reader, node: ast.With | ast.AsyncWith) -> bool:
 
 @executes(ast.Try, getattr(ast, "TryStar", ast.Try))
 def _try(at: Reader, node: ast.Try) -> bool:
-    guards = tuple(guard_of(at, handler) for handler in node.handlers)
+    guards = guards_of(at, node.handlers)
     before = dict(at.scope.names)
     through, body = _guarded(at, node.body, guards, node.orelse)
     goes_on = (

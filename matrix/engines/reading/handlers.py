@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import builtins
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from matrix.engines.conditions import FALSE, TRUE, Condition, every, negate, opaque, some
+from matrix.engines.conditions import FALSE, TRUE, Condition, every, has, negate, opaque, some
 from matrix.engines.reading.texts import shorten
 from matrix.engines.reading.values import Function, Other, Row
-from matrix.engines.uses import Guard
+from matrix.engines.uses import CATCHES, Guard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,21 @@ Ending = tuple[Condition, str]
 """The condition of one way to end, and the exception that is raised then, or one of the words above."""
 
 
-def guard_of(at: Reader, handler: ast.ExceptHandler) -> Guard:
-    """What a handler catches, and when the engine does not go on after it."""
+def guards_of(at: Reader, handlers: Sequence[ast.ExceptHandler]) -> tuple[Guard, ...]:
+    """What each handler of a `try` catches, and when the engine does not go on after it."""
+    guards: list[Guard] = []
+    taken: set[str] = set()
+    for handler in handlers:
+        guard = _guard(at, handler)
+        guards.append(replace(guard, spared=tuple(sorted(filter(guard.takes, taken)))))
+        # a name that a module lacks is no missing module: what only catches that one takes nothing away here
+        rest = guard.but("ModuleNotFoundError")
+        if guard.raises and rest is not None:
+            taken |= set(filter(rest.takes, CATCHES))
+    return tuple(guards)
+
+
+def _guard(at: Reader, handler: ast.ExceptHandler) -> Guard:
     endings = [
         ending for ending in _endings(at, handler.body, handler.name) if ending[1] not in {_GOES_ON, _LEAVES}
     ]
@@ -92,11 +106,25 @@ def _ending(at: Reader, node: ast.stmt, caught: str | None) -> list[Ending]:
         ]
         return _both(loops, left, _endings(at, node.orelse, caught))
     if isinstance(node, ast.Try):
-        fails = opaque(f"what the try in line {node.lineno} holds fails")
+        fails = _fails(at, node)
         handled = [ending for handler in node.handlers for ending in _endings(at, handler.body, caught)]
         through = _endings(at, [*node.body, *node.orelse, *node.finalbody], caught)
         return _both(fails, handled or [(TRUE, _GOES_ON)], through)
     return [(TRUE, _GOES_ON)]
+
+
+def _fails(at: Reader, node: ast.Try) -> Condition:
+    """The condition under which what a `try` holds fails, where that is all imported from FlashInfer."""
+    paths: list[str] = []
+    for statement in node.body:
+        if not (
+            isinstance(statement, ast.ImportFrom)
+            and not statement.level
+            and str(statement.module).split(".")[0] == at.engine.provider
+        ):
+            return opaque(f"what the try in line {node.lineno} holds fails")
+        paths += [f"{statement.module}.{alias.name}" for alias in statement.names]
+    return negate(every(map(has, paths)))
 
 
 def _both(condition: Condition, then: list[Ending], other: list[Ending]) -> list[Ending]:
