@@ -20,3 +20,30 @@ def test_none_is_no_other_meaning(read, first, doubtful):
     [call] = [use for use in release.uses if use.kind == "call"]
     assert call.symbol == "flashinfer.core.run"
     assert bool(call.doubt) == doubtful
+
+
+def test_what_another_file_answers_about_a_method_is_a_question(verdicts):
+    sources = {
+        "util": "def supports(function, name, *, otherwise=False): return somewhere(function, name)",
+        "a": """
+            from flashinfer.core import Wrapper
+            from sglang.util import supports
+            class Backend:
+                def __init__(self):
+                    self.wrapper, self.extra = None, False
+                def start(self):
+                    self.wrapper = Wrapper(None)
+                    try:
+                        self.extra = supports(self.wrapper.plan, "extra", otherwise=False)
+                    except TypeError:
+                        self.extra = False
+                def forward(self, x):
+                    if self.extra:
+                        self.wrapper.plan(x, extra=1)
+                    else:
+                        self.wrapper.plan(x)
+        """,
+    }
+    assert verdicts(sources) == ("not checkable",)
+    sources["a"] = sources["a"].replace("if self.extra:", "if self.other:")
+    assert verdicts(sources) == ("broken at call",)

@@ -94,7 +94,8 @@ def _is_asked(given: Given) -> bool:
 
 
 def _is_thing(value: Value) -> bool:
-    return any(isinstance(single, Symbol) and "()" not in single.path for _, single in options(value))
+    """Whether it may be something that FlashInfer defines, a method too, and not an object made of it."""
+    return any(isinstance(single, Symbol) and not single.path.endswith("()") for _, single in options(value))
 
 
 def _is_place(at: Reader, node: ast.expr) -> bool:

@@ -80,7 +80,7 @@ def gathered(assignments: list[tuple[Condition, Value]], what: str) -> Value:
     """What a place holds that several lines assign, each possibly under a condition on the release."""
     if any(isinstance(value, Container) for _, value in assignments):
         assignments = [pair for pair in assignments if pair[1] not in {Row(), Pairs()}]
-    useful = [pair for pair in assignments if not isinstance(pair[1], Other)]
+    useful = [pair for pair in assignments if type(pair[1]) is not Other]
     if not useful:
         return UNKNOWN
     if len(useful) < len(assignments):
