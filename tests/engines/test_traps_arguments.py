@@ -171,7 +171,6 @@ TRAPS = {
             call()
         """,
         "change": ("scale", "y"),
-        "wrong": "the second partial is not seen to be one",
     },
     "positional-only": {
         "quiet": """

@@ -88,7 +88,6 @@ TRAPS = {
                 return CALLS.get(kind)(x, scale=1)
         """,
         "change": ("scale", "y"),
-        "wrong": "what `get` gives back is not known",
     },
     "given, or else empty": {
         "quiet": """

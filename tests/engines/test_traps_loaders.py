@@ -151,7 +151,6 @@ TRAPS = {
         """,
         "change": ("plan", "gone"),
         "alarm": IMPORT,
-        "wrong": "`getattr` in a comprehension over a constant list is not seen",
     },
     "a module's name put together": {
         "quiet": """
@@ -161,7 +160,6 @@ TRAPS = {
         """,
         "change": ("'core'", "'lost'"),
         "alarm": IMPORT,
-        "wrong": "an f-string of constants is not followed",
     },
     "a module that looks names up by itself": {
         "quiet": {
@@ -194,7 +192,6 @@ TRAPS = {
             logged_run(1, scale=2)
         """,
         "change": ("scale", "y"),
-        "wrong": "the call through the decorated function is not seen",
     },
     "a function of FlashInfer handed to another": {
         "quiet": """
@@ -213,7 +210,6 @@ TRAPS = {
                 return given(x, scale=1)
         """,
         "change": ("scale", "y"),
-        "wrong": "the call through the parameter is not seen",
     },
     "what is called has a name of the reader's own": {
         "quiet": """

@@ -21,7 +21,6 @@ PLACES = {
     "what is deleted": "x = {}\ndel x[CALL]",
     "a keyword of a class": "class Layer(metaclass=CALL): ...",
 }
-NOT_SEEN = {"a keyword of a class"}
 REACHED = {
     "after a return": ("return x", "print(x)"),
     "after a raise": ("raise ValueError(x)", "print(x)"),
@@ -45,7 +44,6 @@ TRAPS = {
     name: {
         "quiet": module(place, "run(1, scale=2)"),
         "loud": module(place, "run(1, y=2)"),
-        "wrong": "the call is not seen" if name in NOT_SEEN else "",
     }
     for name, place in PLACES.items()
 }

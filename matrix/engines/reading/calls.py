@@ -144,7 +144,10 @@ def _call_function(at: Reader, node: ast.Call, name: str, given: Given) -> Value
     asks = any(_is_thing(value) for value in given.values) and (
         function is not None and mentions(function.node, _QUESTIONS)
     )
-    if not given.values or not (gates or asks or (imports and modules(at, given))):
+    wraps = any(isinstance(single, Function) for _, single in options(plain)) and any(
+        isinstance(value, Symbol) for value in given.values
+    )
+    if not given.values or not (gates or asks or wraps or (imports and modules(at, given))):
         return plain
     followed = follow(at, node, name, given)
     result = plain if followed is None else followed
@@ -162,14 +165,20 @@ def _escape(at: Reader, node: ast.Call) -> None:
                 left_open(at, argument, value, f"what {shorten(node.func, 40)} adds")
 
 
+def _partly(target: Symbol | Partial, positional: tuple[Value, ...], keywords: Pairs) -> Partial:
+    if isinstance(target, Symbol):
+        return Partial(target, positional, keywords)
+    return Partial(target.target, (*target.positional, *positional), target.keywords.merge(keywords))
+
+
 @called("partial")
 def _partial(at: Reader, node: ast.Call) -> Value | None:
     given = arguments(at, node)
     if not given.positional or given.unknown:
         return None
     found: list[tuple[Condition, Value]] = [
-        (condition, Partial(single, given.positional[1:], given.keywords))
+        (condition, _partly(single, given.positional[1:], given.keywords))
         for condition, single in options(given.positional[0])
-        if isinstance(single, Symbol)
+        if isinstance(single, Symbol | Partial)
     ]
     return either(found) if found else None

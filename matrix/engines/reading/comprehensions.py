@@ -9,11 +9,26 @@ from matrix.engines.conditions import accepts, every
 from matrix.engines.reading.dispatch import evaluates
 from matrix.engines.reading.options import element
 from matrix.engines.reading.texts import shorten
-from matrix.engines.reading.values import UNKNOWN, Asked, Container, Other, Pairs, Parameters, Row, Value
+from matrix.engines.reading.values import (
+    UNKNOWN,
+    Asked,
+    Constant,
+    Container,
+    Other,
+    Pairs,
+    Parameters,
+    Row,
+    Value,
+)
 from matrix.engines.reading.versions import is_version
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from matrix.engines.reading.reader import Reader
+
+
+_MAX_UNROLLED = 24
 
 
 @evaluates(ast.ListComp, ast.SetComp, ast.GeneratorExp)
@@ -23,8 +38,17 @@ def _elements(at: Reader, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -
             known = _of_answer(at, node, node.generators[0])
             if known is not None:
                 return known
+        one_by_one = _known_items(at, node.generators)
+        if one_by_one is not None:
+            return Row(tuple(_each(at, node, one_by_one)))
         _generators(at, node.generators)
         return Container(at.value(node.elt))
+
+
+def _each(at: Reader, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, items: Row) -> Iterator[Value]:
+    for item in items.elements:
+        at.bind(node.generators[0].target, item)
+        yield at.value(node.elt)
 
 
 def _of_answer(
@@ -35,22 +59,37 @@ def _of_answer(
     if isinstance(items, Parameters) and not part.ifs and shorten(node.elt) == shorten(part.target):
         return items
     if isinstance(items, Row) and is_version(items) and not part.ifs:
-        numbers = []
-        for item in items.elements:
-            at.bind(part.target, item)
-            numbers.append(at.value(node.elt))
-        return Row(tuple(numbers))
+        return Row(tuple(_each(at, node, items)))
     return Asked(shorten(node)) if isinstance(items, Parameters) or is_version(items) else None
 
 
 @evaluates(ast.DictComp)
 def _pairs(at: Reader, node: ast.DictComp) -> Value:
     with at.inner():
+        items = _known_items(at, node.generators)
+        if items is not None:
+            pairs = Pairs()
+            for known in items.elements:
+                at.bind(node.generators[0].target, known)
+                key, item = at.value(node.key), at.value(node.value)
+                named = isinstance(key, Constant) and isinstance(key.value, str)
+                pairs = (
+                    pairs.put(str(key.value), item)
+                    if isinstance(key, Constant) and named
+                    else Pairs(pairs.entries, "keys that are not literal")
+                )
+            return pairs
         _generators(at, node.generators)
         at.value(node.key)
         item = at.value(node.value)
     filtered = _filtered(at, node)
     return Container(item) if filtered is None else filtered
+
+
+def _known_items(at: Reader, generators: list[ast.comprehension]) -> Row | None:
+    """What a comprehension goes through one by one; None where that is not known."""
+    items = at.value(generators[0].iter) if len(generators) == 1 and not generators[0].ifs else None
+    return items if isinstance(items, Row) and 0 < len(items.elements) <= _MAX_UNROLLED else None
 
 
 def _generators(at: Reader, generators: list[ast.comprehension]) -> None:

@@ -84,12 +84,21 @@ def _update(at: Reader, node: ast.Call) -> Value | None:
 @called("setdefault")
 def _setdefault(at: Reader, node: ast.Call) -> Value | None:
     target = called_on(at, node)
-    if not isinstance(target, Pairs):
+    if not isinstance(target, Pairs | Container) or len(node.args) != 2:
         return None
-    key = _literal_key(node)
-    if key is not None and len(node.args) == 2:
-        _rebind(at, node, target, target.put(key, at.argument(node.args[1])))
-    return UNKNOWN
+    key, default = _literal_key(node), at.argument(node.args[1])
+    if isinstance(target, Pairs) and key is not None:
+        known = [value for name, _, value in target.entries if name == key]
+        _rebind(at, node, target, target if known else target.put(key, default))
+        return one_of([*known, UNKNOWN]) if known or target.unknown else default
+    at.argument(node.args[0])
+    item = element(target)
+    item = default if item == UNKNOWN else one_of((item, default))
+    if isinstance(target, Container) or not (target.entries or target.unknown):
+        _rebind(at, node, target, Container(item))
+        return item
+    _rebind(at, node, target, Pairs(target.entries, "keys that are not literal"))
+    return one_of((item, UNKNOWN))
 
 
 @called("pop")
@@ -138,6 +147,10 @@ def _get(at: Reader, node: ast.Call) -> Value | None:
         return one_of((target.item, NOTHING))
     if isinstance(target, Pairs) and isinstance(key, Constant):
         return one_of([entry[2] for entry in target.entries if entry[0] == key.value] or [UNKNOWN])
+    if isinstance(target, Pairs):
+        other = at.argument(node.args[1]) if len(node.args) > 1 else NOTHING
+        unseen = (UNKNOWN,) if target.unknown else ()
+        return one_of((*(value for _, _, value in target.entries), other, *unseen))
     return None
 
 

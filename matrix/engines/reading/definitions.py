@@ -67,6 +67,8 @@ def _registers(decorator: ast.expr) -> bool:
 @executes(ast.ClassDef)
 def _class(at: Reader, node: ast.ClassDef) -> None:
     bases = tuple(at.value(base) for base in node.bases)
+    for keyword in node.keywords:
+        at.value(keyword.value)
     names = {shorten(base).rpartition(".")[2] for base in node.bases}
     if node.name in at.engine.mirrors and (names & _ENUM_BASES or not bases):
         _mirror(at, node)

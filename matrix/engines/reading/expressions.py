@@ -66,8 +66,21 @@ def _dict(at: Reader, node: ast.Dict) -> Value:
 
 @evaluates(ast.JoinedStr)
 def _joined_str(at: Reader, node: ast.JoinedStr) -> Value:
-    _plain(at, node)
-    return UNKNOWN
+    """A text put together of constants is one."""
+    texts = []
+    for part in node.values:
+        plain = not isinstance(part, ast.FormattedValue) or (part.conversion < 0 and part.format_spec is None)
+        value = at.value(part.value if isinstance(part, ast.FormattedValue) and plain else part)
+        known = plain and isinstance(value, Constant) and type(value.value) in {str, int}
+        texts.append(str(value.value) if known and isinstance(value, Constant) else None)
+    return UNKNOWN if None in texts else Constant("".join(filter(None, texts)))
+
+
+@evaluates(ast.BinOp)
+def _bin_op(at: Reader, node: ast.BinOp) -> Value:
+    value = _plain(at, node)
+    items = at.value(node.left) if isinstance(node.op, ast.Mult) and isinstance(node.left, ast.List) else None
+    return Container(element(items)) if isinstance(items, Row) and items.elements else value
 
 
 @evaluates(ast.Starred)

@@ -48,6 +48,7 @@ from . import (  # noqa: F401 - each enters in `dispatch` what it reads
     guards,
     imports,
     instances,
+    iteration,
     matches,
     patches,
     questions,

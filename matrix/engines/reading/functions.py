@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from matrix.engines.conditions import FALSE, TRUE, every
 from matrix.engines.reading.declared import annotated
-from matrix.engines.reading.options import either, options
+from matrix.engines.reading.options import either, one_of, options
 from matrix.engines.reading.reader import ExhaustedError
-from matrix.engines.reading.scopes import Definition, Following, Scope
+from matrix.engines.reading.scopes import Definition, Following, FunctionNode, Scope
 from matrix.engines.reading.texts import dotted, shorten
 from matrix.engines.reading.values import NOTHING, UNKNOWN, Function, Local, Symbol, Value
 
@@ -62,11 +62,31 @@ def _enter(at: Reader, function: Definition) -> list[str]:
     )
     for parameter in (*parameters, *node.args.kwonlyargs):
         at.scope.names[parameter.arg] = annotated(at, parameter.annotation)
+    _add_defaults(at, function)
     for name in rest:
         at.scope.names[name] = UNKNOWN
     if self_name:
         at.scope.names[self_name] = Local(outer.cls)
     return [parameter.arg for parameter in parameters]
+
+
+def _add_defaults(at: Reader, function: Definition) -> None:
+    """A parameter that nothing is declared of may be its default, or anything else."""
+    for name, default in _defaults(function.node).items():
+        if at.scope.names[name] == UNKNOWN and isinstance(default, ast.Name | ast.Attribute):
+            with at.hushed():
+                value = at.value(default)
+            if isinstance(value, Symbol):
+                at.scope.names[name] = one_of((value, UNKNOWN))
+
+
+def _defaults(node: FunctionNode) -> dict[str, ast.expr]:
+    names = [parameter.arg for parameter in (*node.args.posonlyargs, *node.args.args)]
+    return dict(zip(names[::-1], node.args.defaults[::-1], strict=False)) | {
+        item.arg: default
+        for item, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+        if default is not None
+    }
 
 
 def follow(at: Reader, call: ast.Call, name: str, given: Given) -> Value | None:
@@ -105,12 +125,7 @@ def follow(at: Reader, call: ast.Call, name: str, given: Given) -> Value | None:
 def _enter_for(at: Reader, function: Definition, given: Given) -> None:
     """Open a function's scope, its parameters as one call gives them."""
     names = _enter(at, function)
-    declared = function.node.args
-    defaults = dict(zip(names[::-1], declared.defaults[::-1], strict=False)) | {
-        item.arg: default
-        for item, default in zip(declared.kwonlyargs, declared.kw_defaults, strict=True)
-        if default is not None
-    }
+    defaults = _defaults(function.node)
     if function.is_method and at.scope.self_name != "-":
         names = names[1:]
     at.scope.names |= {name: at.value(default) for name, default in defaults.items()}
