@@ -17,7 +17,6 @@ from matrix.engines.reading.values import Constant, Function, LocalClass, Mirror
 if TYPE_CHECKING:
     from matrix.engines.reading.reader import Reader
 
-_PROPERTIES = {"property", "cached_property", "setter", "deleter"}
 _ENUM_BASES = {"Enum", "IntEnum", "IntFlag", "Flag", "StrEnum"}
 
 
