@@ -135,6 +135,70 @@ TRAPS = {
         """,
         "change": ("(x,)", "(x, 1)"),
     },
+    "values that are appended": {
+        "quiet": """
+            from flashinfer.norm import rms
+            def f(x):
+                values = []
+                values.append(x)
+                return rms(*values)
+        """,
+        "change": ("append(x)", "extend((x, 1))"),
+    },
+    "values that are inserted": {
+        "quiet": """
+            from flashinfer.norm import rms
+            def f(x):
+                values = []
+                values.insert(0, x)
+                return rms(*values)
+        """,
+        "change": ("*values", "*values, nosuch=1"),
+        "calm": ("not checkable",),
+    },
+    "values that are taken out": {
+        "quiet": """
+            from flashinfer.norm import rms
+            def f(x):
+                values = [x, 1]
+                values.pop()
+                return rms(*values)
+        """,
+        "change": ("values.pop()", "values.copy()"),
+    },
+    "values that are appended twice": {
+        "quiet": """
+            from flashinfer.tuned import tuned
+            def f(x):
+                values = []
+                values.append(x)
+                tuned(*values)
+                values.append(x)
+        """,
+        "change": ("tuned(*values)", "values.append(1); tuned(*values)"),
+    },
+    "values appended in a loop": {
+        "quiet": """
+            from flashinfer.core import run
+            def f(x):
+                values = [1]
+                for i in x:
+                    values.append(i)
+                run(*values)
+        """,
+        "change": ("run(*values)", "run(*values, y=1)"),
+        "calm": ("not checkable",),
+    },
+    "values that are added": {
+        "quiet": """
+            from flashinfer.tuned import tuned
+            def f(x):
+                values = (x,)
+                values += ()
+                return tuned(*values)
+        """,
+        "change": ("+= ()", "+= (1,)"),
+    },
     "values in a tuple that go elsewhere": {
         "quiet": """
             from flashinfer.core import plan

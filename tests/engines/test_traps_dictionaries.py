@@ -181,6 +181,23 @@ TRAPS |= {
         "change": ("run(x, ", "run(x, y=1, "),
         "calm": UNKNOWN,
     },
+    "joined by a sign": {
+        "quiet": """
+            from flashinfer.core import run
+            def f(x, given):
+                base = {"scale": 1}
+                run(x, **({**base} | {"out": 2}))
+        """,
+        "change": ("out", "y"),
+    },
+    "keys from a row": {
+        "quiet": """
+            from flashinfer.core import run
+            def f(x):
+                run(x, **{name: 1 for name in ("scale", "out")})
+        """,
+        "change": ("out", "y"),
+    },
     "made anew by each call": {
         "quiet": """
             from flashinfer.core import run

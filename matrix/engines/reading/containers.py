@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from matrix.engines.conditions import accepts
-from matrix.engines.reading.arguments import arguments, called_on, first_argument, spread
+from matrix.engines.reading.arguments import arguments, called_name, called_on, first_argument, spread
 from matrix.engines.reading.changes import change, without
 from matrix.engines.reading.dispatch import called
 from matrix.engines.reading.options import element, one_of
@@ -70,6 +70,21 @@ def _append(at: Reader, node: ast.Call) -> Value | None:
     return NOTHING
 
 
+@called("extend", "insert", "remove", "reverse", "sort")
+def _rearranged(at: Reader, node: ast.Call) -> Value | None:
+    """A list that is changed otherwise: what is in it is known, where it stands only after `extend`."""
+    target = called_on(at, node)
+    if not isinstance(target, Row):
+        return None
+    added = [at.argument(argument) for argument in node.args]
+    more = added[0] if called_name(at, node.func) == "extend" and len(added) == 1 else None
+    if isinstance(more, Row) and not at.loops:
+        _rebind(at, node, target, Row((*target.elements, *more.elements)))
+    else:
+        _rebind(at, node, target, Container(UNKNOWN))
+    return NOTHING
+
+
 @called("update")
 def _update(at: Reader, node: ast.Call) -> Value | None:
     target = called_on(at, node)
@@ -106,6 +121,10 @@ def _pop(at: Reader, node: ast.Call) -> Value | None:
     target = called_on(at, node)
     if isinstance(target, Container):
         return target.item
+    if isinstance(target, Row):
+        last = bool(target.elements) and not node.args and not at.loops
+        _rebind(at, node, target, Row(target.elements[:-1]) if last else Container(element(target)))
+        return target.elements[-1] if last else element(target)
     if not isinstance(target, Pairs):
         return None
     _rebind(at, node, target, without(target, first_argument(at, node), shorten(node)))

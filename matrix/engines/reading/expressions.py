@@ -94,6 +94,17 @@ def _unary_op(at: Reader, node: ast.UnaryOp) -> Value:
     return Truth(at.test(node)) if isinstance(node.op, ast.Not) else _plain(at, node)
 
 
+@evaluates(ast.BinOp)
+def _bin_op(at: Reader, node: ast.BinOp) -> Value:
+    """Two dictionaries or rows joined; anything else is not followed."""
+    left, right = at.value(node.left), at.value(node.right)
+    if isinstance(node.op, ast.BitOr) and (isinstance(left, Pairs) or isinstance(right, Pairs)):
+        return spread(left, shorten(node.left)).merge(spread(right, shorten(node.right)))
+    if isinstance(node.op, ast.Add) and isinstance(left, Row) and isinstance(right, Row):
+        return Row((*left.elements, *right.elements))
+    return Asked(shorten(node)) if is_version(left) or is_version(right) else UNKNOWN
+
+
 @evaluates(ast.IfExp)
 def _if_exp(at: Reader, node: ast.IfExp) -> Value:
     condition = at.test(node.test)
