@@ -76,13 +76,6 @@ def _joined_str(at: Reader, node: ast.JoinedStr) -> Value:
     return UNKNOWN if None in texts else Constant("".join(filter(None, texts)))
 
 
-@evaluates(ast.BinOp)
-def _bin_op(at: Reader, node: ast.BinOp) -> Value:
-    value = _plain(at, node)
-    items = at.value(node.left) if isinstance(node.op, ast.Mult) and isinstance(node.left, ast.List) else None
-    return Container(element(items)) if isinstance(items, Row) and items.elements else value
-
-
 @evaluates(ast.Starred)
 def _starred(at: Reader, node: ast.Starred) -> Value:
     at.value(node.value)
@@ -96,12 +89,14 @@ def _unary_op(at: Reader, node: ast.UnaryOp) -> Value:
 
 @evaluates(ast.BinOp)
 def _bin_op(at: Reader, node: ast.BinOp) -> Value:
-    """Two dictionaries or rows joined; anything else is not followed."""
+    """Dictionaries or rows joined, and rows of one kind; anything else is not followed."""
     left, right = at.value(node.left), at.value(node.right)
     if isinstance(node.op, ast.BitOr) and (isinstance(left, Pairs) or isinstance(right, Pairs)):
         return spread(left, shorten(node.left)).merge(spread(right, shorten(node.right)))
     if isinstance(node.op, ast.Add) and isinstance(left, Row) and isinstance(right, Row):
         return Row((*left.elements, *right.elements))
+    if isinstance(node.op, ast.Mult) and isinstance(node.left, ast.List) and isinstance(left, Row):
+        return Container(element(left)) if left.elements else UNKNOWN
     return Asked(shorten(node)) if is_version(left) or is_version(right) else UNKNOWN
 
 
