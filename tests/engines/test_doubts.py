@@ -47,3 +47,31 @@ def test_what_another_file_answers_about_a_method_is_a_question(verdicts):
     assert verdicts(sources) == ("not checkable",)
     sources["a"] = sources["a"].replace("if self.extra:", "if self.other:")
     assert verdicts(sources) == ("broken at call",)
+
+
+def test_a_flag_that_is_lowered_where_a_look_succeeds(verdicts):
+    source = """
+        try:
+            import flashinfer.core as core
+            found = hasattr(core, "gone")
+        except ImportError:
+            core, found = None, False
+        class Reduce:
+            def __init__(self, group):
+                self.disabled = True
+                self.workspace = None
+                if not found:
+                    return
+                if group.size > 8:
+                    return
+                self.disabled = False
+            def setup(self, batches):
+                if self.disabled or self.workspace is not None:
+                    return
+                if not batches:
+                    self.disabled = True
+                    return
+                self.workspace = core.gone(batches)
+    """
+    assert verdicts(source) == ("guarded",)
+    assert "broken at call" in verdicts(source.replace('"gone")', '"run")'))

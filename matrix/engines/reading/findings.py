@@ -5,9 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from matrix.engines.conditions import TRUE, Condition, every, opaque, release_part
+from matrix.engines.conditions import TRUE, Condition, asks_release, every, negate, opaque, release_part, some
 from matrix.engines.reading.options import either, one_of
-from matrix.engines.reading.values import UNKNOWN, Container, LocalClass, Other, Pairs, Row, Value
+from matrix.engines.reading.values import (
+    UNKNOWN,
+    Constant,
+    Container,
+    LocalClass,
+    Other,
+    Pairs,
+    Row,
+    Truth,
+    Value,
+)
 
 if TYPE_CHECKING:
     from matrix.engines.uses import Use
@@ -87,9 +97,24 @@ def gathered(assignments: list[tuple[Condition, Value]], what: str) -> Value:
         useful = [*useful, (TRUE, UNKNOWN)]
     if len({value for _, value in useful}) == 1:
         return one_of(value for _, value in useful)
-    return either(
-        [
-            (every((opaque(f"{what} as assigned by its line {number}"), release_part(condition))), value)
-            for number, (condition, value) in enumerate(useful)
-        ]
-    )
+    tagged = [
+        (every((opaque(f"{what} as assigned by its line {number}"), release_part(condition))), value)
+        for number, (condition, value) in enumerate(useful)
+    ]
+    return _flag(tagged) or either(tagged)
+
+
+def _flag(tagged: list[tuple[Condition, Value]]) -> Truth | None:
+    """A place that holds True or False, by the lines of which the release decides whether they are reached."""
+    true: list[Condition] = []
+    false: list[Condition] = []
+    for condition, value in tagged:
+        if isinstance(value, Truth):
+            true.append(every((condition, value.condition)))
+            false.append(every((condition, negate(value.condition))))
+        elif isinstance(value, Constant) and isinstance(value.value, bool):
+            (true if value.value else false).append(condition)
+        else:
+            return None
+    decides = all(asks_release(condition) for condition in false)
+    return Truth(negate(some(false)) if decides else some(true))
