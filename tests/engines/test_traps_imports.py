@@ -149,7 +149,6 @@ TRAPS = {
         """,
         "change": ("from __future__ import annotations", ""),
         "alarm": IMPORT,
-        "wrong": "annotations that are evaluated at import are not looked at",
     },
     "a name of a module of the engine": {
         "quiet": {

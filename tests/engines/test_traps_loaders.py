@@ -201,7 +201,6 @@ TRAPS = {
             apply(run, 2)
         """,
         "change": ("scale", "y"),
-        "wrong": "the call in the other function is not seen",
     },
     "a function of FlashInfer as a default": {
         "quiet": """

@@ -12,7 +12,7 @@ from matrix.engines.reading.by_name import by_name, lazy, loader, modules, opera
 from matrix.engines.reading.changes import left_open
 from matrix.engines.reading.dispatch import call_reader, called, evaluates
 from matrix.engines.reading.exports import leads_into_provider
-from matrix.engines.reading.functions import follow
+from matrix.engines.reading.functions import follow, hand
 from matrix.engines.reading.options import either, options
 from matrix.engines.reading.provided import Place, call_symbol, meant
 from matrix.engines.reading.texts import mentions, shorten
@@ -133,6 +133,7 @@ def _invoke(
 
 def _call_function(at: Reader, node: ast.Call, name: str, given: Given) -> Value:
     plain = at.found.returned(name)
+    hand(at, name, given)
     if isinstance(plain, Pairs | Row):
         plain = replace(plain)  # each call makes a new one
     imports = name.rpartition(".")[2] in at.importers

@@ -38,6 +38,12 @@ def annotated(at: Reader, node: ast.expr | None) -> Value:
     return _instance(at, node) if isinstance(node, ast.Name | ast.Attribute) else UNKNOWN
 
 
+def evaluated(at: Reader, node: ast.expr | None) -> None:
+    """Look up what an annotation names, where Python does."""
+    if node is not None and not at.postponed and any(isinstance(i, ast.Attribute) for i in ast.walk(node)):
+        at.value(node)
+
+
 def _union(at: Reader, members: list[ast.expr]) -> Value:
     found = [
         annotated(at, member)

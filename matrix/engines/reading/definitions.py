@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from matrix.engines.reading.by_name import operator
 from matrix.engines.reading.callers import ANYONE
+from matrix.engines.reading.declared import evaluated
 from matrix.engines.reading.dispatch import executes
 from matrix.engines.reading.findings import ClassInfo
 from matrix.engines.reading.functions import read_body
@@ -24,6 +25,9 @@ _ENUM_BASES = {"Enum", "IntEnum", "IntFlag", "Flag", "StrEnum"}
 def _function(at: Reader, node: FunctionNode) -> None:
     for outside in (*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)):
         at.value(outside)
+    parameters = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+    for annotation in (*(parameter.annotation for parameter in parameters), node.returns):
+        evaluated(at, annotation)
     outer = at.scope
     in_class = bool(outer.cls) and not outer.self_name
     nested = bool(outer.qualname) and not in_class

@@ -145,6 +145,10 @@ def read_file(
         return FileFacts(problem=f"line {line}: {error}" if line else str(error))
     package = module if file.endswith("/__init__.py") else module.rpartition(".")[0]
     at = Reader(engine, file, module, package, exports or {})
+    at.postponed = any(
+        isinstance(node, ast.ImportFrom) and node.module == "__future__" and "annotations" in _names(node)
+        for node in tree.body
+    )
     try:
         _learn_imports(at, tree, source)
         _read_twice(at, tree)
@@ -152,6 +156,10 @@ def read_file(
         return FileFacts(problem="nested too deeply to be read")
     pins = _pins(tree, engine) if any(name.encode() in source for name in engine.pin_checks) else ()
     return _facts(at.found, at.scope, Exported(at.found, module, is_package=package == module), pins)
+
+
+def _names(node: ast.ImportFrom) -> set[str]:
+    return {alias.name for alias in node.names}
 
 
 def _learn_imports(at: Reader, tree: ast.Module, source: bytes) -> None:

@@ -58,6 +58,7 @@ class Findings:
     own_imports: set[str] = field(default_factory=set)
     named: set[tuple[str, str]] = field(default_factory=set)
     operators: set[tuple[str, str]] = field(default_factory=set)
+    handed: dict[tuple[str, str], list[tuple[Condition, Value]]] = field(default_factory=dict)
     patched: set[str] = field(default_factory=set)
     sets: dict[tuple[str, str], int] = field(default_factory=dict)
 

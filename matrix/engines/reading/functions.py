@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from matrix.engines.conditions import FALSE, TRUE, every
+from matrix.engines.conditions import FALSE, TRUE, every, release_part
 from matrix.engines.reading.declared import annotated
+from matrix.engines.reading.findings import gathered
 from matrix.engines.reading.options import either, one_of, options
 from matrix.engines.reading.reader import ExhaustedError
 from matrix.engines.reading.scopes import Definition, Following, FunctionNode, Scope
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from matrix.engines.reading.reader import Reader
 
 _MAX_FOLLOWED = 3
+_MAX_HANDED = 4
 
 
 def read_body(at: Reader, function: Definition) -> None:
@@ -71,13 +73,35 @@ def _enter(at: Reader, function: Definition) -> list[str]:
 
 
 def _add_defaults(at: Reader, function: Definition) -> None:
-    """A parameter that nothing is declared of may be its default, or anything else."""
+    """A parameter that nothing is declared of may be its default, what it is seen to be given, or anything else."""
+    given_back = options(at.found.returned(function.qualname))
+    wraps = any(isinstance(single, Function) for _, single in given_back)  # each call of it is followed then
+    for name in [name for name, value in at.scope.names.items() if value == UNKNOWN and not wraps]:
+        if handed := at.found.handed.get((function.qualname, name)):
+            at.scope.names[name] = gathered([*handed, (TRUE, UNKNOWN)], f"{function.qualname}.{name}")
     for name, default in _defaults(function.node).items():
         if at.scope.names[name] == UNKNOWN and isinstance(default, ast.Name | ast.Attribute):
             with at.hushed():
                 value = at.value(default)
             if isinstance(value, Symbol):
                 at.scope.names[name] = one_of((value, UNKNOWN))
+
+
+def hand(at: Reader, name: str, given: Given) -> None:
+    """Remember the functions of FlashInfer that a call hands to a function of the file."""
+    function = at.definitions.get(name)
+    if function is None or at.frames:  # what a `try` catches there is not known in the function
+        return
+    names = [item.arg for item in (*function.node.args.posonlyargs, *function.node.args.args)]
+    if function.is_method and not at.found.is_free(name):
+        names = names[1:]
+    keywords = [(key, value) for key, _, value in given.keywords.entries]
+    for key, value in (*zip(names, given.positional, strict=False), *keywords):
+        if isinstance(value, Symbol) and "()" not in value.path:
+            known = at.found.handed.setdefault((name, key), [])
+            pair = (release_part(every(at.path)), value)
+            if pair not in known and len(known) < _MAX_HANDED:
+                known.append(pair)
 
 
 def _defaults(node: FunctionNode) -> dict[str, ast.expr]:

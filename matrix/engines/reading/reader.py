@@ -57,6 +57,7 @@ class Reader:
         scope: the names at this line.
         path: the conditions under which this line is reached.
         frames: the `try` statements around it, innermost last.
+        postponed: whether annotations are left unevaluated.
         quiet: true on the first reading, which only learns what classes and functions hold.
         inside_call: how many calls this expression is the function of.
         repeats: how many times the loops around this line are unrolled.
@@ -78,6 +79,7 @@ class Reader:
     scope: Scope = field(default_factory=Scope)
     path: list[Condition] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
+    postponed: bool = False
     quiet: bool = True
     inside_call: int = 0
     repeats: int = 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matrix.engines.conditions import TRUE, every, release_part
 from matrix.engines.reading.arguments import spread
 from matrix.engines.reading.changes import change, without
-from matrix.engines.reading.declared import annotated
+from matrix.engines.reading.declared import annotated, evaluated
 from matrix.engines.reading.dispatch import binds, executes
 from matrix.engines.reading.instances import as_declared, as_held
 from matrix.engines.reading.options import element, one_of, options
@@ -41,6 +41,8 @@ def _assign(at: Reader, node: ast.Assign) -> None:
 @executes(ast.AnnAssign)
 def _ann_assign(at: Reader, node: ast.AnnAssign) -> None:
     value = at.value(node.value) if node.value else UNKNOWN
+    if not at.scope.qualname:
+        evaluated(at, node.annotation)
     if isinstance(value, Other) or value in {NOTHING, Row(), Pairs()}:
         declared = annotated(at, node.annotation)
         value = value if declared == UNKNOWN else declared
