@@ -50,7 +50,6 @@ TRAPS = {
                     self.wrapper.plan(x)
         """,
         "change": ("plan(x)", "plan(x, extra=1)"),
-        "wrong": "what a `default_factory` makes is not known",
     },
     "made at the first call and kept by a key": {
         "quiet": """

@@ -112,7 +112,12 @@ def as_static(value: Value) -> Value:
     """A value that stays what it is where a class holds it."""
     return either(
         [
-            (condition, Partial(single, (), Pairs()) if isinstance(single, Symbol) else single)
+            (
+                condition,
+                Partial(single, (), Pairs())
+                if isinstance(single, Symbol) and not single.path.endswith("()")
+                else single,
+            )
             for condition, single in options(value)
         ]
     )
