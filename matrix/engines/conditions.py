@@ -113,7 +113,11 @@ def _folded(condition: Condition) -> Condition:
 
 def terms(condition: Condition) -> tuple[Condition, ...]:
     """The conditions that all hold where this one does."""
-    return condition[1:] if condition[0] == "and" else (condition,)
+    if condition[0] == "and":
+        return condition[1:]
+    if condition[0] == "not" and condition[1][0] == "or":
+        return tuple(term for part in condition[1][1:] for term in terms(negate(part)))
+    return (condition,)
 
 
 def consistent(conditions: Iterable[Condition]) -> bool:
@@ -129,7 +133,8 @@ def consistent(conditions: Iterable[Condition]) -> bool:
         return False if negate(term) in known else None
 
     return all(
-        negate(term) not in known and (term[0] not in {"or", "false"} or decide(term, answer) is not False)
+        negate(term) not in known
+        and (term[0] not in {"or", "not", "false"} or decide(term, answer) is not False)
         for term in held
     )
 

@@ -119,6 +119,30 @@ TRAPS = {
         "calm": GUARDED,
         "alarm": IMPORT,
     },
+    "an object that is not made without it": {
+        "quiet": """
+            kernel, available = None, None
+            def load():
+                global kernel, available
+                if available is None:
+                    try:
+                        from flashinfer.core import gone
+                        kernel, available = gone, capable()
+                    except (ImportError, RuntimeError):
+                        kernel, available = None, False
+                return available, kernel
+            class Backend:
+                def __init__(self):
+                    usable, self.kernel = load()
+                    if not usable or self.kernel is None:
+                        raise RuntimeError("FlashInfer is too old")
+                def forward(self, x):
+                    return self.kernel(x)
+        """,
+        "change": ("raise RuntimeError", "log"),
+        "calm": GUARDED,
+        "alarm": ("guarded", "not checkable"),
+    },
     "an error kept and raised at the call": {
         "quiet": """
             try:

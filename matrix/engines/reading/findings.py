@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class ClassInfo:
     """A class of the file: what its attributes may hold, gathered over all its methods.
 
-    `free` are the methods that are given no instance.
+    `free` are the methods that are given no instance, `refused` the conditions under which making one raises.
     """
 
     bases: tuple[Value, ...] = ()
@@ -35,6 +35,7 @@ class ClassInfo:
     methods: set[str] = field(default_factory=set)
     properties: set[str] = field(default_factory=set)
     free: set[str] = field(default_factory=set)
+    refused: list[Condition] = field(default_factory=list)
     decorators: tuple[str, ...] = ()
 
     def learn(self, name: str, condition: Condition, value: Value) -> None:
@@ -42,6 +43,11 @@ class ClassInfo:
         known = self.attributes.setdefault(name, [])
         if (condition, value) not in known and len(known) < 12:
             known.append((condition, value))
+
+    def refuse(self, condition: Condition) -> None:
+        """Note that no instance is made where a condition holds."""
+        if asks_release(condition) and condition not in self.refused:
+            self.refused.append(condition)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from matrix.engines.conditions import FALSE, TRUE, every, release_part
+from matrix.engines.conditions import FALSE, TRUE, Condition, every, negate, release_part
 from matrix.engines.reading.declared import annotated
 from matrix.engines.reading.findings import gathered
 from matrix.engines.reading.options import either, one_of, options
@@ -31,7 +31,7 @@ def read_body(at: Reader, function: Definition) -> None:
     if not at.following and not function.outer.qualname:
         at.steps = 0
     _enter(at, function)
-    at.path, at.frames, at.repeats = list(function.path), [], 1
+    at.path, at.frames, at.repeats = [*function.path, *_made(at, function)], [], 1
     scope = at.scope
     try:
         if at.run(function.node.body):
@@ -46,6 +46,14 @@ def read_body(at: Reader, function: Definition) -> None:
     if declared != UNKNOWN:
         at.found.returns[function.qualname] = [(TRUE, declared)]
     at.scope, at.path, at.frames, at.repeats, at.quiet = kept
+
+
+def _made(at: Reader, function: Definition) -> list[Condition]:
+    """What holds wherever a method runs on an instance, as making it would have raised."""
+    info = at.found.classes.get(function.outer.cls)
+    if info is None or not function.is_method or function.node.name in {"__init__", "__new__", *info.free}:
+        return []
+    return [negate(condition) for condition in info.refused]
 
 
 def _enter(at: Reader, function: Definition) -> list[str]:

@@ -115,7 +115,9 @@ def meant(
 ) -> tuple[Symbol, Place]:
     """A call through a name that may be None or unset: the symbol, and what is known where nothing before it asks."""
     lacking = [term for term in terms(condition) if asks_release(term) and not implied(term, at.path)]
-    if at.following or not lacking or not consistent([*at.path, negate(every(lacking))]):
+    nothing = [option for option, single in options(function) if single == NOTHING]
+    asked = bool(nothing) and not any(consistent([*at.path, option]) for option in nothing)
+    if at.following or asked or not lacking or not consistent([*at.path, negate(every(lacking))]):
         return symbol, Place(condition)
     reached = isinstance(node.func, ast.Name) and _is_reached(at, lacking)
     return replace(symbol, via=_lacked(at, node.func, function)), Place(

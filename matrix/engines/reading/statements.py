@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from matrix.engines.conditions import every
 from matrix.engines.reading.dispatch import executes
 from matrix.engines.reading.handlers import is_exit
 from matrix.engines.reading.instances import narrow
@@ -38,6 +39,9 @@ def _return(at: Reader, node: ast.Return) -> bool:
 @executes(ast.Raise)
 def _raise(at: Reader, node: ast.Raise) -> bool:
     _other(at, node)
+    info = at.found.classes.get(at.scope.cls)
+    if info is not None and at.scope.qualname == f"{at.scope.cls}.__init__" and not at.frames:
+        info.refuse(every(at.path))
     return False
 
 
