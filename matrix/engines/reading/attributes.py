@@ -23,6 +23,7 @@ from matrix.engines.reading.values import (
     Member,
     Mirror,
     Number,
+    Other,
     Own,
     Parameters,
     Release,
@@ -90,6 +91,8 @@ def attribute(at: Reader, node: ast.expr, base: Value, name: str) -> Value:
 
 
 def _single(at: Reader, base: Value, name: str) -> Value:
+    if type(base) is Other:  # most are
+        return UNKNOWN
     if isinstance(base, Symbol):
         if name == "__version__" and "." not in base.path:
             return Release()

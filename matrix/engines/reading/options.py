@@ -33,6 +33,8 @@ _MAX_WEIGHT = 600
 
 def weight(value: Value, limit: int = _MAX_WEIGHT) -> int:
     """How much there is to a value, counted up to a limit."""
+    if type(value) in {Other, Symbol, Constant}:  # most are
+        return 1
     total = 1
     parts: Iterable[tuple[Condition, Value]] = ()
     if isinstance(value, Row):

@@ -20,6 +20,7 @@ from matrix.engines.reading.values import (
     Holder,
     LocalClass,
     Mirror,
+    Other,
     Own,
     Returning,
     Symbol,
@@ -252,6 +253,8 @@ class Reader:
 
     def name(self, value: Value) -> Value:
         """Note that the part of the file that is being read names another part of the engine."""
+        if type(value) is Other:  # most are
+            return value
         if isinstance(value, LocalClass) and ":" in value.name:
             self.mention(value.name)
         elif isinstance(value, Function | LocalClass):
