@@ -130,7 +130,7 @@ def _column(name: str) -> list[Answer]:
         pin = release.pins.exact
         reference = _provider(pin) if pin in _Here.pins else None
         judge = Judge(provider, _Here.engine, reference, release.probes)
-        asked = tuple(judge.failing.items())
+        asked = tuple(judge.excuses.failing.items())
         judged = []
         for use, shaped in zip(release.uses, shapes, strict=True):
             key = (shaped, pin, asked)

@@ -31,6 +31,7 @@ _JUDGING = (
     "binding",
     "classes",
     "columns",
+    "excuses",
     "comparing",
     "found",
     "functions",

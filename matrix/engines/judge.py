@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from matrix.engines.binding import Misfit, bind, shifted
-from matrix.engines.comparing import compare, compare_number
-from matrix.engines.conditions import TRUE, Condition, asks_release, atoms, decide, describe, terms
+from matrix.engines.conditions import TRUE, Condition, decide, describe
+from matrix.engines.excuses import Excuses
 from matrix.engines.integers import judge_literals, judge_members, judge_mirror
 from matrix.engines.verdict import CallVerdict, Judgement
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matrix.engines.config import Engine
     from matrix.engines.provider import Found, Parameter, Provider
     from matrix.engines.release import EngineRelease
-    from matrix.engines.uses import Guard, Use
+    from matrix.engines.uses import Use
 
 _IMPORTING = {"from", "module", "star"}
 _BRANCHES = "may also be something else"
@@ -50,11 +50,7 @@ class Judge:
         probes: tuple[tuple[str, Condition], ...] = (),
     ) -> None:
         self.provider, self.engine, self.reference = provider, engine, reference
-        self.failing = {
-            name: tuple(atom for atom in atoms(condition) if self.holds(atom) is False)
-            for name, condition in probes
-            if decide(condition, self.holds) is False
-        }
+        self.excuses = Excuses(provider, reference, probes)
 
     def all(self, release: EngineRelease) -> list[tuple[Use, Judgement]]:
         """Every use of an engine release that is about FlashInfer, with its verdict."""
@@ -76,10 +72,6 @@ class Judge:
             return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason="`import *` takes whatever is there")
         return self._bound(use, found, found.why if found.kind == "unknown" else "")
 
-    def holds(self, atom: Condition) -> bool | None:
-        """Whether a condition on the release holds there; None where that is not known."""
-        return _holds(atom, self.provider)
-
     # --- a name that is FlashInfer's on some branch only
 
     def _settled(self, use: Use) -> bool:
@@ -95,11 +87,7 @@ class Judge:
         found = self.reference.find(use.symbol)
         if found is None or use.arguments is None:
             return found is not None
-        return found.parameters is not None and not _binds(use, found.parameters, self._held_before)
-
-    def _held_before(self, atom: Condition) -> bool | None:
-        """Whether a condition holds in the release that the engine was written for."""
-        return _holds(atom, self.reference) if self.reference else None
+        return found.parameters is not None and not _binds(use, found.parameters, self.reference.holds)
 
     def _bound(self, use: Use, found: Found, why: str = "") -> Judgement:
         reason = why or (f"needs {', '.join(found.needs)}" if found.needs else "")
@@ -140,15 +128,19 @@ class Judge:
         )
         error = "ImportError" if by_import else _LACKING.get(use.via, "AttributeError")
         what += _SO.get(use.via, "")
-        asks = self._probed(use)
-        guard = self._guard(use, error) or (asks if use.via not in _LACKING else "")
+        asks = self.excuses.probed(use)
+        guard = self.excuses.guard(use, error) or (asks if use.via not in _LACKING else "")
         if not guard and (use.rescue or use.form == "lazy"):
             guard = f"the lazy helper then uses {use.rescue}" if use.rescue else "looked up when it is called"
         if guard:
             return Judgement(verdict=CallVerdict.GUARDED, reason=what, guard=guard, **common)
         settled = self._settled(use)
-        doubt = (use.doubt if not settled else "") or self._undecided(use) or self._unsure(use, error)
-        doubt = doubt or use.unasked or asks or (self._unclear(use) if use.scope else "")
+        doubt = (
+            (use.doubt if not settled else "")
+            or self.excuses.undecided(use)
+            or self.excuses.unsure(use, error)
+        )
+        doubt = doubt or use.unasked or asks or (self.excuses.unclear(use) if use.scope else "")
         if doubt:
             return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{what}, but {doubt}", **common)
         at_import = by_import or (use.form == "attribute" and use.level == "module")
@@ -164,73 +156,6 @@ class Judge:
             **common,
         )
 
-    def _guard(self, use: Use, error: str) -> str:
-        """What keeps an error from happening or ends it; empty where nothing does."""
-        closed = [term for term in terms(use.condition) if decide(term, self.holds) is False]
-        if closed:
-            false = [atom for term in closed for atom in atoms(term) if self.holds(atom) is False]
-            why = " and ".join(dict.fromkeys(describe(atom) for atom in false)) or describe(closed[0])
-            return f"not reached, as this does not hold there: {why}"
-        for guard in use.guards:
-            if not guard.takes(error):
-                continue
-            if not guard.raises or decide(guard.where, self.holds) is False:
-                return _caught(guard)
-            if guard.replaces:
-                break
-        return ""
-
-    def _unsure(self, use: Use, error: str) -> str:
-        """What a handler's raising hangs on, where that is not known."""
-        for guard in use.guards:
-            if guard.takes(error) and guard.raises:
-                if decide(guard.where, self.holds) is None:
-                    return f"whether `except` in line {guard.line} raises hangs on `{describe(guard.where)}`"
-                if guard.replaces:
-                    break
-        return ""
-
-    def _unset(self, use: Use) -> str:
-        """Why a call may not be reached whose name stands for nothing there, though its symbol is there."""
-        return use.unasked if decide(use.named, self.holds) is False else ""
-
-    def _undecided(self, use: Use) -> str:
-        """The question to the release that the line hangs on, where the release does not tell."""
-        open_terms = [term for term in terms(use.condition) if decide(term, self.holds) is None]
-        hanging = [atom for term in open_terms for atom in atoms(term) if asks_release(atom)]
-        untold = next((atom for atom in hanging if self.holds(atom) is None), None)
-        return (
-            f"whether it is reached hangs on `{describe(untold)}`, which is not known here" if untold else ""
-        )
-
-    def _probed(self, use: Use, parameter: str = "", *, optional: bool = False) -> str:
-        """A function of the engine that asks for just this before the line is reached, and gets a no.
-
-        A parameter that is only passed on some branch counts as asked for by whatever function asks for it.
-        """
-        name = self._asked(use, tuple(self.failing) if optional else use.behind, parameter)
-        return f"asked for beforehand by {name}, which is false there" if name else ""
-
-    def _unclear(self, use: Use, parameter: str = "") -> str:
-        """The same where it is not seen whether the line stands behind that function."""
-        name = self._asked(use, use.unclear, parameter)
-        return f"{name} asks for it, and whether that comes before is not seen" if name else ""
-
-    def _asked(self, use: Use, places: tuple[str, ...], parameter: str) -> str:
-        for name in places:
-            for atom in self.failing.get(name, ()):
-                same = atom[1] == use.symbol or self._same(atom[1], use.symbol)
-                if same and (atom[0] == "has" if not parameter else atom[2:] == (parameter,)):
-                    return name
-        return ""
-
-    def _same(self, first: str, second: str) -> bool:
-        for place in (self.provider, self.reference):
-            one, two = (place.find(path) if place else None for path in (first, second))
-            if one is not None and two is not None and one.qualname:
-                return one.qualname == two.qualname
-        return False
-
     # --- a call
 
     def _call(self, use: Use, found: Found) -> Judgement:
@@ -244,7 +169,7 @@ class Judge:
             return Judgement(
                 verdict=CallVerdict.NOT_CHECKABLE, reason=why, there=found.place, needs=found.needs
             )
-        misfits = _binds(use, found.parameters, self.holds)
+        misfits = _binds(use, found.parameters, self.provider.holds)
         if misfits:
             return self._misfit(use, found, misfits)
         before = self.reference.find(use.symbol) if self.reference else None
@@ -294,9 +219,9 @@ class Judge:
 
     def _reached(self, use: Use, shifted: Judgement) -> Judgement:
         """A shift, or that it is guarded: no exception handler ends it, only a test before it does."""
-        guard = self._guard(use, "TypeError")
+        guard = self.excuses.guard(use, "TypeError")
         if not guard.startswith("not reached"):
-            doubt = self._undecided(use) or self._unset(use)
+            doubt = self.excuses.undecided(use) or self.excuses.unset(use)
             return (
                 shifted
                 if not doubt
@@ -320,12 +245,19 @@ class Judge:
         if branch != TRUE:
             reason += f", where {describe(branch)}"
         common: dict[str, Any] = {"cls": cls, "name": first.name, "there": found.place, "needs": found.needs}
-        guard = self._guard(use, "TypeError") or self._probed(use, first.name, optional=branch != TRUE)
+        guard = self.excuses.guard(use, "TypeError") or self.excuses.probed(
+            use, first.name, optional=branch != TRUE
+        )
         if guard:
             return Judgement(verdict=CallVerdict.GUARDED, reason=reason, guard=guard, **common)
         settled = branch == TRUE and self._settled(use)
-        doubt = (use.doubt if not settled else "") or self._undecided(use)
-        doubt = doubt or self._unsure(use, "TypeError") or self._unset(use) or self._unclear(use, first.name)
+        doubt = (use.doubt if not settled else "") or self.excuses.undecided(use)
+        doubt = (
+            doubt
+            or self.excuses.unsure(use, "TypeError")
+            or self.excuses.unset(use)
+            or self.excuses.unclear(use, first.name)
+        )
         reason += _HERE if settled else ""
         if doubt:
             return Judgement(verdict=CallVerdict.NOT_CHECKABLE, reason=f"{reason}; but {doubt}", **common)
@@ -347,28 +279,8 @@ def _binds(
     )
 
 
-def _holds(atom: Condition, provider: Provider) -> bool | None:
-    word, *rest = atom
-    if word == "version":
-        return compare(provider.version, *rest)
-    if word == "number":
-        return compare_number(provider.version, *rest)
-    if word not in {"has", "accepts"}:
-        return None
-    found = provider.find(rest[0])
-    if found is not None and (found.kind == "unknown" or (word == "accepts" and found.parameters is None)):
-        return None
-    if word == "has" or found is None:
-        return found is not None
-    return any(name == rest[1] for name, _, _ in found.parameters or ())
-
-
 def _called(use: Use) -> str:
     return use.symbol.replace("()", "").rpartition(".")[2]
-
-
-def _caught(guard: Guard) -> str:
-    return f"`except {', '.join(guard.catches)}` in line {guard.line}: {guard.does}"
 
 
 def _class_of(misfit: Misfit, found: Found, before: Found | None) -> tuple[str, str]:

@@ -7,12 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from matrix.engines.classes import Classes
+from matrix.engines.comparing import compare, compare_number
 from matrix.engines.found import Found, Parameter
 from matrix.engines.functions import Functions
 from matrix.engines.source import Sources
 from matrix.engines.upstream import version_of
 
 if TYPE_CHECKING:
+    from matrix.engines.conditions import Condition
     from matrix.engines.config import Decorator
     from matrix.surface.library import Library
     from matrix.surface.model import Surface
@@ -49,6 +51,24 @@ class Provider:
         if path not in self._known:
             self._known[path] = self._find(path)
         return self._known[path]
+
+    def holds(self, atom: Condition) -> bool | None:
+        """Whether a condition on the release holds there; None where that is not known."""
+        word, *rest = atom
+        if word == "version":
+            return compare(self.version, *rest)
+        if word == "number":
+            return compare_number(self.version, *rest)
+        if word not in {"has", "accepts"}:
+            return None
+        found = self.find(rest[0])
+        if found is not None and (
+            found.kind == "unknown" or (word == "accepts" and found.parameters is None)
+        ):
+            return None
+        if word == "has" or found is None:
+            return found is not None
+        return any(name == rest[1] for name, _, _ in found.parameters or ())
 
     def missing(self, path: str) -> str:
         """In words, what the release lacks of a path."""
