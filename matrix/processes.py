@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import active_children, get_context
@@ -18,6 +19,8 @@ __all__ = ["cores", "end_processes", "processes", "spread", "unheard"]
 T = TypeVar("T")
 
 _MOST = 8
+_AFTER_AN_INTERRUPT = "ignore:resource_tracker:UserWarning"
+"""The process that tidies up what interrupted ones held says so, where nobody asked."""
 
 
 def cores() -> int:
@@ -27,6 +30,8 @@ def cores() -> int:
 
 def processes(**more: Any) -> ProcessPoolExecutor:
     """One process a processor, started afresh, as threads may be running here."""
+    if _AFTER_AN_INTERRUPT not in sys.warnoptions:  # which started processes take over
+        sys.warnoptions.append(_AFTER_AN_INTERRUPT)
     return ProcessPoolExecutor(min(cores(), _MOST), mp_context=get_context("spawn"), **more)
 
 

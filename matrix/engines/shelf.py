@@ -64,6 +64,8 @@ class Shelf:
                 try:
                     read = list(threads.map(lambda file: self._read(engine, file, pool), missing))
                 except KeyboardInterrupt:
+                    for started in (threads, pool):  # what has not begun never does
+                        started.shutdown(wait=False, cancel_futures=True)
                     end_processes()
                     raise
             kept.update({file.filename: found for file, found in zip(missing, read, strict=True)})
