@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     shelf = Shelf(surfaces, report=lambda line: print(f"reading {line}", file=sys.stderr))
     names = [arguments.engine] if arguments.engine else config.engine_names()
     before = ""
-    if arguments.against:
+    if arguments.against is not None:
         surfaces.get(arguments.against)  # what is not there is told before anything else is read
         before = upstream.nearest(arguments.against, surfaces.published())
     documents, code = [], Exit.AS_EXPECTED

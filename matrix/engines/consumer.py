@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from packaging.version import InvalidVersion, Version
+
 from matrix.engines import risks
 from matrix.engines.judge import Judge
 from matrix.engines.provider import Provider
@@ -164,6 +166,7 @@ def check(
         notices.append("The engine pins no FlashInfer: what shifts by position or default cannot be seen.")
     elif pin not in known:
         notices.append(f"The pinned FlashInfer {pin} is not on the index: shifts cannot be seen.")
+    notices += _refusals(release, against)
     names = [against, *([pin] if pin in known else [])]
     library.many(list(dict.fromkeys(names)))
     provider = Provider(against, library, engine.decorators)
@@ -176,6 +179,7 @@ def check(
     )
     since = Since(engine, library, against, provider, reference=reference, history=history)
     uses = [Judged(use=use, judgement=judgement, since=since.of(use, judgement)) for use, judgement in judged]
+    since.save()
     if since.inexact:
         notices.append(
             f"Releases between were not read, so that for {since.inexact} uses the one that brought it is not "
@@ -187,6 +191,19 @@ def check(
     return Report(
         release=release, flashinfer=provider.release, uses=uses, risks=at_risk, new=new, notices=notices
     )
+
+
+def _refusals(release: EngineRelease, against: str) -> list[str]:
+    """What the engine's own code demands of the release where it runs, and the release in question is not."""
+    try:
+        version = Version(against)
+    except InvalidVersion:
+        return []
+    return [
+        f"{release.engine} itself refuses FlashInfer below {demanded} where {file}:{line} runs."
+        for demanded, file, line in release.pins.checks
+        if version < Version(demanded)
+    ]
 
 
 def excuse(report: Report, reason: Callable[[Judged], str]) -> Report:

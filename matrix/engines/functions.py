@@ -100,11 +100,13 @@ class Functions:
             return parameters
         inner = self.parameters(f"{module}:{target}", function, bound=True, depth=depth + 1)
         own = {item[0] for item in parameters}
-        return parameters[:-1] + [
-            (item[0], "KEYWORD_ONLY" if item[1] == "POSITIONAL_OR_KEYWORD" else item[1], item[2])
+        positional = len(parameters) > 1 and parameters[-2][1] == "VAR_POSITIONAL"
+        rest = [
+            item if positional or item[1] != "POSITIONAL_OR_KEYWORD" else (item[0], "KEYWORD_ONLY", item[2])
             for item in inner
-            if item[0] not in own and item[1] not in {"VAR_POSITIONAL", "POSITIONAL_ONLY"}
+            if item[0] not in own and (positional or item[1] not in {"VAR_POSITIONAL", "POSITIONAL_ONLY"})
         ]
+        return parameters[: -2 if positional else -1] + rest
 
 
 def _names(decorators: Iterable[str]) -> list[str]:

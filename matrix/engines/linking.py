@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from matrix.engines.screening import imported
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -72,10 +74,14 @@ def _needed(needs: Iterable[str], exports: Exports) -> Exports:
 
 
 def _mentioned(content: bytes, exports: Exports) -> Exports:
-    """The exports whose names stand in a file that has not been read yet."""
+    """The exports that a file that has not been read yet imports, or names behind a module that it imports."""
+    taken = imported(content)
+    modules = {name for names in taken.values() for name in names}
     wanted: Exports = {}
     for module, names in exports.items():
+        end = module.rpartition(".")[2]
+        direct = taken.get(end, set())
         for name, value in names.items():
-            if name.encode() in content:
+            if name in direct or "*" in direct or (end in modules and f".{name}".encode() in content):
                 wanted.setdefault(module, {})[name] = value
     return wanted

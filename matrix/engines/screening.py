@@ -17,11 +17,21 @@ if TYPE_CHECKING:
     from matrix.releases.store import Store
     from matrix.releases.tree import Tree
 
-__all__ = ["Kind", "Screening"]
+__all__ = ["Kind", "Screening", "imported"]
 
 _IMPORTS = re.compile(rb"^[ \t]*from[ \t]+([\w.]+)[ \t]+import\b(?:[ \t]*\(([^)]*)\)|([^\n]*))", re.MULTILINE)
-_MODULE = re.compile(rb"\b[a-z_][a-z_0-9]*\b")
+_NAME = re.compile(rb"[A-Za-z_*]\w*")
+_MODULE = re.compile(r"[a-z_][a-z_0-9]*")
 """The usual name of a module, among those that are imported."""
+
+
+def imported(content: bytes) -> dict[str, set[str]]:
+    """The names that a file imports `from` modules, by the last part of the module's name."""
+    found: dict[str, set[str]] = {}
+    for module, *names in _IMPORTS.findall(content):
+        end = module.rpartition(b".")[2].decode()
+        found.setdefault(end, set()).update(name.decode() for name in _NAME.findall(b" ".join(names)))
+    return found
 
 
 @dataclass(frozen=True)
@@ -79,10 +89,9 @@ class Screening:
         strong = self.provider in content and self.strong.search(content) is not None
         if b"Enum" in content and self.copies.search(content):
             strong = True
-        ends: set[str] = set()
-        for module, *names in _IMPORTS.findall(content) if not strong else ():
-            modules = [module.rpartition(b".")[2], *_MODULE.findall(b" ".join(names))]
-            ends.update(end.decode() for end in modules if end)
+        taken = {} if strong else imported(content)
+        names = {name for given in taken.values() for name in given if _MODULE.fullmatch(name)}
+        ends = (names | set(taken)) - {""}
         mentions = [
             (found[1].decode(), content.count(b"\n", 0, found.start()) + 1)
             for found in (

@@ -77,6 +77,8 @@ class Shelf:
         Raises:
             InputError: there is no such thing, or it holds no package.
         """
+        if not what.strip():
+            raise InputError("The package is empty.", "Give a folder, a wheel, or NAME==VERSION.")
         path = Path(what).expanduser()
         if path.exists():
             with open_path(path) as tree:

@@ -9,6 +9,7 @@ from packaging.version import InvalidVersion, Version
 from matrix.engines.judge import Judge
 from matrix.engines.provider import Provider
 from matrix.engines.verdict import CallVerdict, Judgement
+from matrix.errors import NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,9 +65,20 @@ class Since:
         return [name for name in names if low <= Version(name) <= high]
 
     def of(self, use: Use, judgement: Judgement) -> str:
-        """Of one use; empty for one that is bound."""
+        """Of one use; empty for one that is bound, or where a release that is kept in part cannot be read on."""
         if judgement.verdict not in _WENT_WRONG or not judgement.cls or not self.published:
             return ""
+        try:
+            return self._of(use, judgement)
+        except NetworkError:
+            return ""
+
+    def save(self) -> None:
+        """Keep what was asked of the releases' sources for the next run."""
+        for judge in self.judges.values():
+            judge.provider.sources.save()
+
+    def _of(self, use: Use, judgement: Judgement) -> str:
         backward = self.reference is not None and Version(self.reference.release) > self.version
         for newer in (backward, not backward):
             side = self.newer if newer else self.older

@@ -146,13 +146,18 @@ def _forwards(text: str, qualname: str) -> str | None:
     if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or function.args.kwarg is None:
         return None
     rest = function.args.kwarg.arg
-    targets = {
-        ast.unparse(node.func)
+    calls = [
+        node
         for node in ast.walk(function)
         if isinstance(node, ast.Call)
         and any(keyword.arg is None and ast.unparse(keyword.value) == rest for keyword in node.keywords)
-    }
-    if len(targets) != 1:
+    ]
+    targets = {ast.unparse(node.func) for node in calls}
+    own = [item.arg for item in (*function.args.posonlyargs, *function.args.args) if item.arg != "self"]
+    if function.args.vararg is not None:  # what goes by position has to go on as it came
+        own.append(f"*{function.args.vararg.arg}")
+    given = [[ast.unparse(argument) for argument in node.args] for node in calls]
+    if len(targets) != 1 or (function.args.vararg is not None and any(one != own for one in given)):
         return None
     target = targets.pop()
     return f"{owner}.{target[5:]}" if target.startswith("self.") and owner else target

@@ -153,7 +153,9 @@ def as_asked(use, judge):
         "kind": use.kind,
         "form": use.form,
         "positional": use.arguments.positional if use.arguments else 0,
-        "keywords": [name for name, condition in passed if decide(condition, judge.provider.holds) is not False],
+        "keywords": [
+            name for name, condition in passed if decide(condition, judge.provider.holds) is not False
+        ],
         "partly": bool(use.arguments and use.arguments.unknown),
     }
 

@@ -319,3 +319,16 @@ def test_a_call_that_passes_a_shifted_member_is_shifted_and_named(tmp_path):
     assert shifted["call", 4] == (
         "routing_method_type=RoutingMethodType.TopK passes 1, which is RoutingMethodType.New here; TopK is 2"
     )
+
+
+def test_what_the_engine_itself_refuses_is_told(folders):
+    engine, flashinfer = folders
+    lay(engine, {"server/check.py": 'assert_pkg_version("flashinfer_python", "0.6.8", "too old")\n'})
+    lay(engine, {"server/__init__.py": "import flashinfer\n"})
+    release = Shelf(Library(store=Store())).anything(str(engine))
+    assert release.pins.checks == (("0.6.8", "server/check.py", 1),)
+    assert consumer._refusals(release, "0.6.7") == [
+        "server itself refuses FlashInfer below 0.6.8 where server/check.py:1 runs."
+    ]
+    assert consumer._refusals(release, "0.6.8") == []
+    assert consumer._refusals(release, str(flashinfer)) == []

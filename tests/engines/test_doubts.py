@@ -75,3 +75,18 @@ def test_a_flag_that_is_lowered_where_a_look_succeeds(verdicts):
     """
     assert verdicts(source) == ("guarded",)
     assert "broken at call" in verdicts(source.replace('"gone")', '"run")'))
+
+
+def test_an_enum_that_stands_in_for_a_missing_one_is_no_copy(read):
+    source = """
+        from enum import IntEnum
+        try:
+            from flashinfer.fused_moe.core import ActivationType
+        except ImportError:
+            class ActivationType(IntEnum):
+                Swiglu = 3
+                Identity = 7
+    """
+    assert not [use for use in read({"a": source}).uses if use.form == "mirror"]
+    copied = source.replace("except ImportError:", "except ImportError:\n            pass\n        if True:")
+    assert [use.member for use in read({"a": copied}).uses if use.form == "mirror"]

@@ -64,7 +64,7 @@ def _apply(at: Reader, node: ast.Call, function: Value) -> Value:
     alive = [
         (condition, single)
         for condition, single in options(function)
-        if single != NOTHING and consistent([*at.path, condition])
+        if type(single) is Other or (single != NOTHING and consistent([*at.path, condition]))
     ]
     others = [single for _, single in alive if not isinstance(single, Symbol | Partial)]
     results: list[tuple[Condition, Value]] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from matrix.engines.conditions import atoms
 from matrix.engines.reading.by_name import operator
 from matrix.engines.reading.callers import ANYONE
 from matrix.engines.reading.declared import evaluated
@@ -73,7 +74,8 @@ def _class(at: Reader, node: ast.ClassDef) -> None:
     for keyword in node.keywords:
         at.value(keyword.value)
     names = {shorten(base).rpartition(".")[2] for base in node.bases}
-    if node.name in at.engine.mirrors and (names & _ENUM_BASES or not bases):
+    copies = node.name in at.engine.mirrors and (names & _ENUM_BASES or not bases)
+    if copies and not _replaces(at, node.name):
         _mirror(at, node)
         at.scope.names[node.name] = Mirror(node.name)
         return
@@ -88,6 +90,12 @@ def _class(at: Reader, node: ast.ClassDef) -> None:
     at.scope = outer
     for decorator in node.decorator_list:
         at.value(decorator)
+
+
+def _replaces(at: Reader, name: str) -> bool:
+    """Whether a class stands in for FlashInfer's of that name, and is there only where that one is not."""
+    asked = (atom for condition in at.path for atom in atoms(condition))
+    return any(atom[0] == "has" and atom[1].endswith(f".{name}") for atom in asked)
 
 
 def _mirror(at: Reader, node: ast.ClassDef) -> None:
