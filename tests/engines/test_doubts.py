@@ -90,3 +90,38 @@ def test_an_enum_that_stands_in_for_a_missing_one_is_no_copy(read):
     assert not [use for use in read({"a": source}).uses if use.form == "mirror"]
     copied = source.replace("except ImportError:", "except ImportError:\n            pass\n        if True:")
     assert [use.member for use in read({"a": copied}).uses if use.form == "mirror"]
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict"),
+    [
+        ("parsed() >= (0, 7, 0)", "guarded"),
+        ("pieces() >= (0, 7, 0)", "guarded"),
+        ("NUMBERS >= (0, 7, 0)", "not checkable"),
+        ("len(x) >= 7", "broken at call"),
+    ],
+)
+def test_a_version_in_numbers_of_another_file(verdicts, gate, verdict):
+    sources = {
+        "versions": """
+            from importlib.metadata import PackageNotFoundError, version
+            from packaging.version import Version
+            try:
+                FOUND = Version(version("flashinfer-python"))
+            except PackageNotFoundError:
+                FOUND = None
+            NUMBERS = tuple(FOUND.release) if FOUND else ()
+            def parsed():
+                return Version(version("flashinfer-python")).release
+            def pieces():
+                return tuple(int(piece) for piece in version("flashinfer-python").split(".")[:3])
+        """,
+        "a": f"""
+            from flashinfer.core import run
+            from sglang.versions import NUMBERS, parsed, pieces
+            def call(x):
+                if {gate}:
+                    return run(x, nosuch=1)
+        """,
+    }
+    assert verdicts(sources) == (verdict,)

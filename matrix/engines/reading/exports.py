@@ -20,12 +20,14 @@ from matrix.engines.reading.options import either, element, options
 from matrix.engines.reading.values import (
     NOTHING,
     UNKNOWN,
+    Asked,
     Constant,
     Container,
     Either,
     Holder,
     Local,
     LocalClass,
+    Number,
     Pairs,
     Partial,
     Release,
@@ -149,6 +151,10 @@ class Exports:
             return ["truth", value.condition]
         if isinstance(value, Release):
             return ["release", value.steps, value.parsed]
+        if isinstance(value, Number):
+            return ["number", value.index]
+        if isinstance(value, Asked):
+            return ["asked", value.text]
         if isinstance(value, Constant):
             return ["constant", value.value]
         return self._held_to_json(value)
@@ -177,7 +183,7 @@ def leads_into_provider(value: Value) -> bool:
 
 def _is_of_provider(condition: Condition, value: Value) -> bool:
     return (
-        isinstance(value, Symbol | Release)
+        isinstance(value, Symbol | Release | Number | Asked)
         or (isinstance(value, Truth) and asks_release(value.condition))
         or (isinstance(value, Constant) and asks_release(condition))
     )
@@ -205,6 +211,10 @@ def value_from_json(data: Any) -> Value:
         return Truth(from_json(rest[0]))
     if word == "release":
         return Release(tuple(rest[0]), rest[1])
+    if word == "number":
+        return Number(rest[0])
+    if word == "asked":
+        return Asked(rest[0])
     return Constant(rest[0]) if word == "constant" else _held_from_json(word, rest)
 
 

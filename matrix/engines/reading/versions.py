@@ -16,6 +16,7 @@ from matrix.engines.reading.values import (
     UNKNOWN,
     Asked,
     Constant,
+    Container,
     Number,
     Release,
     Row,
@@ -46,6 +47,8 @@ NUMBERS = Row((Number(0), Number(1), Number(2)))
 
 def is_version(value: Value) -> bool:
     """Whether a value comes of FlashInfer's version."""
+    if isinstance(value, Container):
+        return is_version(value.item)
     if isinstance(value, Row):
         return any(is_version(item) for item in value.elements)
     return any(isinstance(single, Release | Split | Number | Asked) for _, single in options(value))
