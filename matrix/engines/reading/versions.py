@@ -47,11 +47,16 @@ NUMBERS = Row((Number(0), Number(1), Number(2)))
 
 def is_version(value: Value) -> bool:
     """Whether a value comes of FlashInfer's version."""
-    if isinstance(value, Container):
-        return is_version(value.item)
-    if isinstance(value, Row):
-        return any(is_version(item) for item in value.elements)
-    return any(isinstance(single, Release | Split | Number | Asked) for _, single in options(value))
+    for _, single in options(value):
+        if isinstance(single, Row):
+            if any(map(is_version, single.elements)):
+                return True
+        elif isinstance(single, Container):
+            if is_version(single.item):
+                return True
+        elif isinstance(single, Release | Split | Number | Asked):
+            return True
+    return False
 
 
 def version_attribute(release: Release, name: str) -> Value:
