@@ -94,13 +94,13 @@ class Functions:
     def _forwarded(self, qualname: str, parameters: list[Parameter], depth: int) -> list[Parameter]:
         """What `**kwargs` may hold, where it all goes to one other function of the same module."""
         module, _, name = qualname.partition(":")
-        target = self.sources.forwards(self.surface.file(qualname), name)
+        target = self.sources.forwards(self.surface.file(qualname), name) or ""
+        positional, target = target.startswith("*"), target.removeprefix("*")
         function = self.surface.function(f"{module}:{target}") if target else None
         if function is None:
             return parameters
         inner = self.parameters(f"{module}:{target}", function, bound=True, depth=depth + 1)
         own = {item[0] for item in parameters}
-        positional = len(parameters) > 1 and parameters[-2][1] == "VAR_POSITIONAL"
         rest = [
             item if positional or item[1] != "POSITIONAL_OR_KEYWORD" else (item[0], "KEYWORD_ONLY", item[2])
             for item in inner

@@ -65,7 +65,7 @@ class Sources:
         return bool(self._ask("attaches", file, function, name))
 
     def forwards(self, file: str, qualname: str) -> str | None:
-        """The function or method that a function hands its `**kwargs` to, and nothing else with it."""
+        """The function or method that a function hands its `**kwargs` to; after a `*` one that gets its `*args` too."""
         found: str | None = self._ask("forwards", file, qualname)
         return found
 
@@ -154,13 +154,14 @@ def _forwards(text: str, qualname: str) -> str | None:
     ]
     targets = {ast.unparse(node.func) for node in calls}
     own = [item.arg for item in (*function.args.posonlyargs, *function.args.args) if item.arg != "self"]
-    if function.args.vararg is not None:  # what goes by position has to go on as it came
-        own.append(f"*{function.args.vararg.arg}")
     given = [[ast.unparse(argument) for argument in node.args] for node in calls]
-    if len(targets) != 1 or (function.args.vararg is not None and any(one != own for one in given)):
+    handed = any(argument.startswith("*") for one in given for argument in one)
+    as_it_came = function.args.vararg and all(one == [*own, f"*{function.args.vararg.arg}"] for one in given)
+    if len(targets) != 1 or (handed and not as_it_came):
         return None
     target = targets.pop()
-    return f"{owner}.{target[5:]}" if target.startswith("self.") and owner else target
+    target = f"{owner}.{target[5:]}" if target.startswith("self.") and owner else target
+    return f"*{target}" if handed else target
 
 
 _QUESTIONS: dict[str, Any] = {
