@@ -25,10 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("engine", nargs="?", metavar="ENGINE", help="sglang or vllm (default: both)")
     parser.add_argument(
-        "--releases", metavar="SPEC", default="", help="only engine releases in this specifier"
+        "--releases",
+        metavar="SPEC",
+        default="",
+        help="only these engine releases: versions, a specifier, or latest",
     )
     parser.add_argument(
-        "--flashinfer", metavar="SPEC", default=">=0.5.0", help="FlashInfer releases (default: >=0.5.0)"
+        "--flashinfer",
+        metavar="SPEC",
+        default=">=0.5.0",
+        help="the same for FlashInfer (default: >=0.5.0)",
     )
     parser.add_argument(
         "--against", metavar="PATH_OR_WHEEL", help="a checkout, wheel or release of FlashInfer"
@@ -105,10 +111,20 @@ def _within(versions: list[str], specifier: str, what: str) -> list[str]:
 
     from matrix.errors import InputError, unknown
 
+    if specifier == "latest":
+        return versions[-1:]
+    named = [name.strip() for name in specifier.split(",")]
+    if set(named) <= set(versions):
+        return [version for version in versions if version in named]
     try:
         wanted = SpecifierSet(specifier)
     except InvalidSpecifier as error:
-        raise InputError(f"{specifier} is not a version specifier.", "Write it as '>=0.6.8,<0.7'.") from error
+        if named[0][:1].isdigit():
+            raise unknown("release", specifier, versions, what) from error
+        raise InputError(
+            f"{specifier} is neither a version nor a specifier.",
+            "Write versions as 0.6.8,0.6.14, a specifier as '>=0.6.8,<0.7', or latest.",
+        ) from error
     found = [version for version in versions if version in wanted]
     if not found:
         raise unknown("release", specifier, versions, what)
