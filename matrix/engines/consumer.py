@@ -177,7 +177,7 @@ def check(
         if reference
         else ([], [])
     )
-    since = Since(engine, library, against, provider, reference=reference, history=history)
+    since = Since(engine, library, provider, reference=reference, history=history)
     uses = [Judged(use=use, judgement=judgement, since=since.of(use, judgement)) for use, judgement in judged]
     since.save()
     if since.inexact:

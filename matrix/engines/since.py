@@ -28,8 +28,7 @@ class Since:
     Args:
         engine: its rules.
         library: reads and keeps surfaces.
-        against: the FlashInfer release or tree in question.
-        provider: the same, read.
+        provider: the FlashInfer release or tree in question.
         reference: the release that the engine was written for; None where that is not known.
         history: whether to read releases that are not kept.
     """
@@ -38,7 +37,6 @@ class Since:
         self,
         engine: Engine,
         library: Library,
-        against: str,
         provider: Provider,
         *,
         reference: Provider | None,
@@ -49,7 +47,7 @@ class Since:
         self.judges: dict[str, Judge] = {}
         self.inexact = 0
         self.version = _version(provider)
-        by_index = reference is not None or not _is_tree(against)
+        by_index = reference is not None or not provider.sources.is_path
         self.published = library.published() if by_index else []
         if history:
             library.many(self._beside(self.published))
@@ -107,14 +105,6 @@ class Since:
         if there is None or (there.cls in _MISSING and judgement.cls not in _MISSING):
             return False
         return (there.cls, there.name) != (judgement.cls, judgement.name)
-
-
-def _is_tree(name: str) -> bool:
-    try:
-        Version(name)
-    except InvalidVersion:
-        return True
-    return False
 
 
 def _version(provider: Provider) -> Version:

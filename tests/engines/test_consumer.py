@@ -177,7 +177,7 @@ def test_since_is_read_from_the_releases_and_never_made_up(tmp_path):
 
     def told(against, pin):
         provider, reference = (Provider(one, library, {}) for one in (against, pin))
-        since = Since(engine, library, against, provider, reference=reference, history=False)
+        since = Since(engine, library, provider, reference=reference, history=False)
         judged = Judge(provider, engine, reference, release.probes).all(release)
         names = {found.name: since.of(use, found) for use, found in judged if found.alarming}
         return names, since.inexact
